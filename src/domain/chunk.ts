@@ -1,0 +1,44 @@
+/** What the rows of an item ask: a→b (forward), b→a (reverse), or both at once. */
+export type RowDirection = 'forward' | 'reverse' | 'both';
+
+/** The optional columns of a row, in the API's meaning (Chat API 1047/34903, 1047/34902). Times are Unix seconds. */
+export interface Fields {
+  /** At most 96 bytes of UTF-8. */
+  remark?: string;
+  remarkTime?: number;
+  /** Friend lists ("groups"): 1–30 bytes each, at most 32 per account. */
+  groups?: string[];
+  /** `AddSource_Type_` and at most 8 letters. */
+  source?: string;
+  /** At most 256 bytes of UTF-8. */
+  wording?: string;
+  addTime?: number;
+  /** Custom friend fields by tag, without the prefix `Tag_SNS_Custom_`. */
+  custom?: Record<string, string | number>;
+}
+
+/** One To_Account inside a call. One item answers one row, or two when `rows` is `both`. */
+export interface Item {
+  to: string;
+  rows: RowDirection;
+  fields?: Fields;
+}
+
+/**
+ * At most 1000 items of one From_Account: what one call carries when nothing of it is settled yet.
+ * `from` is null for operations on accounts, whose items stand on their own.
+ */
+export interface Chunk {
+  from: string | null;
+  items: Item[];
+}
+
+/** How many rows of the input an item answers. */
+export function rowsOf(item: Item): 1 | 2 {
+  return item.rows === 'both' ? 2 : 1;
+}
+
+/** How many rows of the input a chunk answers. */
+export function rowsIn(items: readonly Item[]): number {
+  return items.reduce((sum, item) => sum + rowsOf(item), 0);
+}

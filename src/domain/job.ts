@@ -1,0 +1,65 @@
+import type { OperationName, OperationOptions } from './operation.ts';
+import type { Totals } from './totals.ts';
+
+/**
+ * The states of a job. Rows of a job in any state but `completed` may still be open.
+ *
+ * | state | entered when | left when | after a crash |
+ * |---|---|---|---|
+ * | running | submitted; resumed | every row is settled and its outcome durable; a command | stays |
+ * | paused | `pause` | `resume`, `cancel` | stays |
+ * | stopped | credentials fault | `resume` after the fix, `cancel` | stays |
+ * | cancelled | `cancel` | final: rows never sent are settled as `skipped`, nothing is called any more | stays |
+ * | completed | the recorder has every outcome on disk | final | final |
+ */
+export type JobState = 'running' | 'paused' | 'stopped' | 'cancelled' | 'completed';
+
+export type Steering = 'pause' | 'resume' | 'cancel' | 'stop' | 'complete';
+
+/** Who may change what: the one table of transitions. `by` says which part of befriend asks for it. */
+export const TRANSITIONS: Record<Steering, { from: readonly JobState[]; to: JobState; by: string }> = {
+  pause: { from: ['running'], to: 'paused', by: 'the user' },
+  resume: { from: ['paused', 'stopped'], to: 'running', by: 'the user' },
+  cancel: { from: ['running', 'paused', 'stopped'], to: 'cancelled', by: 'the user' },
+  stop: { from: ['running'], to: 'stopped', by: 'a caller, on a credentials fault' },
+  complete: { from: ['running'], to: 'completed', by: 'the recorder' },
+};
+
+export type Priority = 'high' | 'normal' | 'low';
+
+/** What a job is, fixed at submit. */
+export interface JobDescriptor {
+  id: string;
+  name: string;
+  operation: OperationName;
+  options: OperationOptions;
+  priority: Priority;
+  /** Same key, same job. Either the user's idempotency key or the digest of operation, options and content. */
+  key: string;
+  /** Digest of operation, options and content: what a repeated key must agree with. */
+  fingerprint: string;
+  /** Chunks of the spool, numbered from 0. */
+  chunks: number;
+  /** Counts of intake. */
+  rows: number;
+  invalid: number;
+  duplicate: number;
+  accepted: number;
+  /** ISO 8601. */
+  createdAt: string;
+}
+
+/** What a job is doing now: descriptor, state and totals, as the ledger has them. */
+export interface JobStatus extends JobDescriptor {
+  state: JobState;
+  /** Why it is in this state, where somebody or something said so. */
+  reason: string;
+  totals: Totals;
+  codes: Record<string, number>;
+  relations: Record<string, number>;
+  calls: { planned: number; made: number; throttled: number; retried: number };
+  /** Every outcome is in the results file, durable. */
+  delivered: boolean;
+  /** ISO 8601; empty while rows are open or not delivered. */
+  finishedAt: string;
+}

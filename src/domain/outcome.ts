@@ -1,0 +1,145 @@
+import type { Item } from './chunk.ts';
+
+/**
+ * The final word on one row.
+ *
+ * - `ok`: the service answered 0
+ * - `satisfied`: the wanted state held already
+ * - `pending`: stored at the service, waits for the peer
+ * - `failed`: the service's code says why; `code` is null where no answer came to a read
+ * - `unknown`: a write was sent, no answer came, attempts are used up: it may hold
+ * - `skipped`: never sent
+ */
+export type Status = 'ok' | 'satisfied' | 'pending' | 'failed' | 'unknown' | 'skipped';
+export const STATUSES: readonly Status[] = ['ok', 'satisfied', 'pending', 'failed', 'unknown', 'skipped'];
+
+/** Relation of From_Account A and To_Account B in a check (Chat API 1047/33521). "AWithB": B is in A's list. */
+export type Relation =
+  'CheckResult_Type_AWithB' | 'CheckResult_Type_NoRelation' | 'CheckResult_Type_BothWay' | 'CheckResult_Type_BWithA';
+
+/** What one item ended with: everything of an outcome but whose it is. */
+export interface Settlement {
+  status: Status;
+  /** The service's code, 0 for success; null where no answer came. */
+  code: number | null;
+  /** The service's ResultInfo. */
+  info: string;
+  /** Why no answer came, where `code` is null. */
+  fault?: string;
+  /** Only of a check, and only when the code is 0. Seen from the call's From_Account. */
+  relation?: Relation;
+  /** What the operation returns beside the code. */
+  data?: unknown;
+}
+
+/** Items of one call that ended alike, in one direction: a group of a results stream entry. */
+export interface OutcomeGroup extends Settlement {
+  /** The rows run to → from. */
+  reverse?: true;
+  /** How many calls carried these items. */
+  attempts: number;
+  to: string[];
+}
+
+/** One entry of the results stream: the settled items of one record. */
+export interface ResultEntry {
+  chunk: number;
+  from: string | null;
+  /** The highest attempt among the items. */
+  attempt: number;
+  /** ISO 8601, Redis' clock. */
+  at: string;
+  outcomes: OutcomeGroup[];
+}
+
+/** One row of the results file. */
+export interface Outcome {
+  job: string;
+  operation: string;
+  from: string | null;
+  to: string;
+  status: Status;
+  code: number | null;
+  info: string;
+  fault?: string;
+  relation?: Relation;
+  /** The mode of a check: the same relation means something else in each (Chat API 1047/33521). */
+  type?: 'both' | 'single';
+  attempts: number;
+  at: string;
+  data?: unknown;
+}
+
+const TURNED: Record<Relation, Relation> = {
+  CheckResult_Type_AWithB: 'CheckResult_Type_BWithA',
+  CheckResult_Type_BWithA: 'CheckResult_Type_AWithB',
+  CheckResult_Type_BothWay: 'CheckResult_Type_BothWay',
+  CheckResult_Type_NoRelation: 'CheckResult_Type_NoRelation',
+};
+
+/** The relation seen from the other end. */
+export function turn(relation: Relation): Relation {
+  return TURNED[relation];
+}
+
+/** Puts settled items together that ended alike, so that an entry of the stream stays small. */
+export function groupOutcomes(
+  settled: readonly { item: Item; attempts: number; settlement: Settlement }[],
+): OutcomeGroup[] {
+  const groups = new Map<string, OutcomeGroup>();
+  const put = (item: Item, attempts: number, settlement: Settlement, reverse: boolean) => {
+    const { status, code, info, fault, data } = settlement;
+    const relation = settlement.relation && (reverse ? turn(settlement.relation) : settlement.relation);
+    // Items with data stand alone: data is as good as never equal, and comparing it would cost more than it saves.
+    const key =
+      data === undefined
+        ? `${status}|${code}|${relation}|${attempts}|${reverse}|${fault}|${info}`
+        : `${groups.size}#${item.to}`;
+    const group = groups.get(key);
+    if (group) group.to.push(item.to);
+    else {
+      groups.set(key, {
+        status,
+        code,
+        info,
+        ...(fault !== undefined && { fault }),
+        ...(relation !== undefined && { relation }),
+        ...(data !== undefined && { data }),
+        ...(reverse && { reverse: true as const }),
+        attempts,
+        to: [item.to],
+      });
+    }
+  };
+  for (const { item, attempts, settlement } of settled) {
+    if (item.rows !== 'reverse') put(item, attempts, settlement, false);
+    if (item.rows !== 'forward') put(item, attempts, settlement, true);
+  }
+  return [...groups.values()];
+}
+
+/** The rows of one entry, each in its own direction. `type` is the mode of a check. */
+export function* outcomesOf(
+  job: { id: string; operation: string; type?: 'both' | 'single' },
+  entry: ResultEntry,
+): Generator<Outcome> {
+  for (const group of entry.outcomes) {
+    for (const to of group.to) {
+      const turned = group.reverse === true && entry.from !== null;
+      yield {
+        job: job.id,
+        operation: job.operation,
+        from: turned ? to : entry.from,
+        to: turned ? (entry.from as string) : to,
+        status: group.status,
+        code: group.code,
+        info: group.info,
+        ...(group.fault !== undefined && { fault: group.fault }),
+        ...(group.relation !== undefined && { relation: group.relation, type: job.type }),
+        attempts: group.attempts,
+        at: entry.at,
+        ...(group.data !== undefined && { data: group.data }),
+      };
+    }
+  }
+}

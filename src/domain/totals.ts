@@ -1,0 +1,24 @@
+import { STATUSES, type Status } from './outcome.ts';
+
+/** rows = accepted + invalid + duplicate; accepted = the six statuses + open. Always. */
+export interface Totals extends Record<Status, number> {
+  rows: number;
+  invalid: number;
+  duplicate: number;
+  accepted: number;
+  open: number;
+}
+
+export interface IntakeTotals {
+  rows: number;
+  invalid: number;
+  duplicate: number;
+  accepted: number;
+}
+
+/** Totals from what intake counted and what was settled so far; `open` is what remains, never counted on its own. */
+export function totalsOf(intake: IntakeTotals, settled: Partial<Record<Status, number>>): Totals {
+  const counts = Object.fromEntries(STATUSES.map((status) => [status, settled[status] ?? 0])) as Record<Status, number>;
+  const done = STATUSES.reduce((sum, status) => sum + counts[status], 0);
+  return { ...intake, ...counts, open: intake.accepted - done };
+}
