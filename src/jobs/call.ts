@@ -1,0 +1,168 @@
+import type { Logger } from 'pino';
+import type { ChatClient } from '../chat/client.ts';
+import { decodeChunk } from '../domain/block.ts';
+import type { JobDescriptor } from '../domain/job.ts';
+import { groupOutcomes, type OutcomeGroup } from '../domain/outcome.ts';
+import { OPERATIONS } from '../domain/operation.ts';
+import type { Limiter } from '../limiter/limiter.ts';
+import type { Claim, Ledger } from './ledger.ts';
+import { notesOf, openItems, statesAfter } from './open-items.ts';
+import type { ChunkRef } from './queue.ts';
+import { type Sent, send } from './send.ts';
+import {
+  type CredentialsFault,
+  type OpenItem,
+  type Policy,
+  type Settled,
+  settleCall,
+  settleWithoutCall,
+} from './settle.ts';
+
+/** What becomes of the chunk's BullMQ job. */
+export type Next =
+  /** Nothing is open, or the chunk is not ours to call now: the BullMQ job goes; feed adds the chunk again if it must. */
+  | { kind: 'done' }
+  /** Items are open: the BullMQ job comes back after the delay and holds no worker until then. */
+  | { kind: 'again'; afterMs: number };
+
+export interface CallParts {
+  ledger: Ledger;
+  chat: ChatClient;
+  limiter: Limiter;
+  policy: Policy;
+  /** Longest life of a request, ms. */
+  callTimeoutMs: number;
+  /** Local monotonic milliseconds. */
+  now: () => number;
+  /** Milliseconds since 1970, as BullMQ counts delays. */
+  wallClock: () => number;
+  /** ISO 8601. */
+  at: () => string;
+  log: Logger;
+}
+
+/** Locks outlive a call's wait for its slot and its time-out; a caller that waits longer claims anew. */
+const WAIT_MS = 20_000;
+/** A list that another chunk writes is free after about one call. */
+const BUSY_MS = 100;
+
+/** The data path of a chunk: claim → slot → send → classify → settle → record. */
+export async function callChunk(ref: ChunkRef, parts: CallParts, signal: AbortSignal): Promise<Next> {
+  const claimedAt = parts.now();
+  const claim = await parts.ledger.claim(ref.job, ref.chunk, WAIT_MS + parts.callTimeoutMs);
+  if (claim.kind === 'gone' || claim.kind === 'held') return { kind: 'done' };
+  if (claim.kind === 'busy') return { kind: 'again', afterMs: Math.round(BUSY_MS * (1 + parts.policy.random())) };
+
+  const job = await parts.ledger.descriptor(ref.job);
+  if (job === null) return { kind: 'done' };
+  const work = open(job, claim);
+  if (claim.kind === 'cancelled') {
+    return record(
+      ref,
+      work,
+      { settled: settleWithoutCall(work.items), open: [], delayMs: 0, credentials: null },
+      parts,
+    );
+  }
+
+  const sent = await call(job, work, () => parts.now() - claimedAt < WAIT_MS, parts, signal);
+  const settled =
+    sent.result === null
+      ? { settled: [], open: work.items, delayMs: 0, credentials: null }
+      : settleCall(work.items, sent.result.verdicts, work.writes, parts.policy);
+  const next = await record(ref, work, settled, parts, sent);
+  if (settled.credentials !== null) await stop(ref, settled.credentials, parts);
+  return next;
+}
+
+interface Work {
+  claim: Extract<Claim, { block: Buffer }>;
+  from: string | null;
+  items: OpenItem[];
+  writes: boolean;
+}
+
+function open(job: JobDescriptor, claim: Work['claim']): Work {
+  const writes = OPERATIONS[job.operation].writeSet(job.options) !== 'none';
+  const chunk = decodeChunk(claim.block);
+  const items = openItems(chunk, claim.items, claim.notes, { abandoned: claim.abandoned, writes });
+  return { claim, from: chunk.from, items, writes };
+}
+
+async function call(
+  job: JobDescriptor,
+  { from, items, writes }: Work,
+  stillClaimed: () => boolean,
+  { chat, limiter, now, log }: CallParts,
+  signal: AbortSignal,
+): Promise<Sent> {
+  const operation = OPERATIONS[job.operation];
+  const carried = items.map(({ item }) => item);
+  const prepared = chat.prepare(operation, from, carried, job.options);
+  try {
+    const sent = await send(operation, carried, prepared, writes, { chat, limiter, stillClaimed, signal, now });
+    for (const anomaly of sent.result?.anomalies ?? []) log.warn({ job: job.id, from, anomaly }, 'odd answer');
+    return sent;
+  } catch (error) {
+    if (signal.aborted) return { result: null, calls: 0 };
+    throw error;
+  }
+}
+
+async function record(
+  ref: ChunkRef,
+  { claim, from, items, writes }: Work,
+  { settled, open: left, delayMs }: Settled,
+  { ledger, at, policy, log }: CallParts,
+  sent?: Sent,
+): Promise<Next> {
+  const outcomes = groupOutcomes(settled);
+  const recorded = await ledger.record(ref.job, ref.chunk, {
+    epoch: claim.epoch,
+    items: statesAfter(claim.items, settled, left),
+    notes: notesOf(left),
+    close: left.length === 0,
+    keepLocksMs: writes && left.some((item) => item.unanswered) ? policy.serviceLimitMs : 0,
+    entry: {
+      from,
+      attempt: Math.max(0, ...settled.map((item) => item.attempts)),
+      at: at(),
+      rows: outcomes.reduce((sum, group) => sum + group.to.length, 0),
+      outcomes,
+    },
+    counts: { ...countsOf(outcomes), ...(sent && callCounts(sent, items)) },
+  });
+  if (!recorded) {
+    log.info({ ...ref, epoch: claim.epoch }, 'stale: the chunk was claimed again or is closed; nothing recorded');
+    return { kind: 'done' };
+  }
+  return left.length === 0 ? { kind: 'done' } : { kind: 'again', afterMs: delayMs };
+}
+
+/** The job's counts that these outcomes raise, one a row. */
+function countsOf(outcomes: readonly OutcomeGroup[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  const raise = (name: string, by: number) => {
+    counts[name] = (counts[name] ?? 0) + by;
+  };
+  for (const { status, code, relation, to } of outcomes) {
+    raise(`status:${status}`, to.length);
+    if (code) raise(`code:${code}`, to.length);
+    if (relation !== undefined) raise(`relation:${relation.replace('CheckResult_Type_', '')}`, to.length);
+  }
+  return counts;
+}
+
+function callCounts({ calls, result }: Sent, items: readonly OpenItem[]): Record<string, number> {
+  const again = items.some(({ fault, unanswered }) => fault !== null || unanswered);
+  return {
+    ...(calls > 0 && { 'calls:made': calls }),
+    ...(calls > 0 && (again || calls > 1) && { 'calls:retried': again ? calls : calls - 1 }),
+    ...(result?.fault?.kind === 'throttled' && { 'calls:throttled': 1 }),
+  };
+}
+
+async function stop(ref: ChunkRef, fault: CredentialsFault, { ledger, log }: CallParts): Promise<void> {
+  const stopped = await ledger.steer(ref.job, 'stop', `credentials: ${fault.code} ${fault.info}`);
+  if (stopped?.changed) log.error({ job: ref.job, code: fault.code, info: fault.info }, 'job stopped: credentials');
+}

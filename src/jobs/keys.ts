@@ -1,0 +1,45 @@
+/**
+ * Every key of an app begins with the same hash tag, so that an app's keys share a slot on Redis Cluster and apps
+ * spread over its shards. Scripts that meet keys named inside them rely on it.
+ */
+export interface Keys {
+  app: string;
+  /** Jobs by time of submission. */
+  jobs: string;
+  /** Jobs with rows open or outcomes not yet delivered. */
+  active: string;
+  /** Stream of job changes. */
+  events: string;
+  lockPrefix: string;
+  jobPrefix: string;
+  identity(key: string): string;
+  job(id: string): string;
+  open(id: string): string;
+  closed(id: string): string;
+  counts(id: string): string;
+  results(id: string): string;
+  chunkPrefix(id: string): string;
+  /** Prefix of the keys of a job's BullMQ jobs. */
+  queuePrefix(command: string, id: string): string;
+}
+
+export function keysOf(sdkappid: number): Keys {
+  const app = `{befriend:${sdkappid}}`;
+  const jobPrefix = `${app}:job:`;
+  return {
+    app,
+    jobs: `${app}:jobs`,
+    active: `${app}:active`,
+    events: `${app}:events`,
+    lockPrefix: `${app}:lock:`,
+    jobPrefix,
+    identity: (key) => `${app}:key:${key}`,
+    job: (id) => `${jobPrefix}${id}`,
+    open: (id) => `${app}:open:${id}`,
+    closed: (id) => `${app}:closed:${id}`,
+    counts: (id) => `${app}:counts:${id}`,
+    results: (id) => `${jobPrefix}${id}:results`,
+    chunkPrefix: (id) => `${app}:chunk:${id}:`,
+    queuePrefix: (command, id) => `${app}:${command}:${id}.`,
+  };
+}

@@ -1,0 +1,235 @@
+import type { Redis } from 'ioredis';
+import { type JobDescriptor, type JobState, type JobStatus, type Steering, TRANSITIONS } from '../domain/job.ts';
+import type { OutcomeGroup } from '../domain/outcome.ts';
+import { totalsOf } from '../domain/totals.ts';
+import { defineScript, type ScriptArg } from '../redis/script.ts';
+import type { Keys } from './keys.ts';
+
+const here = import.meta.url;
+const submitScript = defineScript<string[], ScriptArg[], [Buffer, Buffer]>(here, './submit.lua');
+const feedScript = defineScript<string[], ScriptArg[], [Buffer, number, number, number, number[]]>(here, './feed.lua');
+const claimScript = defineScript<string[], ScriptArg[], [Buffer, number, Buffer, Buffer, Buffer, number]>(
+  here,
+  './claim.lua',
+);
+const recordScript = defineScript<string[], ScriptArg[], Buffer>(here, './record.lua');
+const steerScript = defineScript<string[], ScriptArg[], [number, Buffer]>(here, './steer.lua');
+const finishScript = defineScript<string[], ScriptArg[], number>(here, './finish.lua');
+
+/** The item byte of a settled item; smaller ones count the calls that carried it. */
+export const SETTLED = 255;
+export const MOST_ATTEMPTS = 200;
+
+export interface FedChunk {
+  block: Buffer;
+  items: number;
+  /** Accounts whose lists a call of this chunk writes. */
+  locks: string[];
+}
+
+export interface FeedReply {
+  /** Null when the job is gone. */
+  state: JobState | null;
+  cursor: number;
+  open: number;
+  openBytes: number;
+  /** Open chunks without a BullMQ job. */
+  unheld: number[];
+}
+
+export type Claim =
+  | {
+      kind: 'claimed' | 'cancelled';
+      epoch: number;
+      block: Buffer;
+      /** A byte per item: calls that carried it, or SETTLED. */
+      items: Buffer;
+      notes: string;
+      /** The claim before was never recorded: its call may have been sent. */
+      abandoned: boolean;
+    }
+  | { kind: 'held' }
+  | { kind: 'busy'; forMs: number }
+  | { kind: 'gone' };
+
+export interface ChunkRecord {
+  epoch: number;
+  items: Buffer;
+  notes: string;
+  close: boolean;
+  keepLocksMs: number;
+  /** At most one entry of the results stream. */
+  entry: { from: string | null; attempt: number; at: string; rows: number; outcomes: OutcomeGroup[] };
+  /** Raised by so much, by name: `status:ok`, `code:30003`, `relation:BothWay`, `calls:made`. */
+  counts: Record<string, number>;
+}
+
+/** The record of jobs in Redis: what is closed, what is settled, totals. The source of every count. */
+export interface Ledger {
+  submit(job: JobDescriptor, keepFinished: boolean, nowMs: number): Promise<Submitted>;
+  /** The job that a key names now, if any. */
+  find(key: string): Promise<string | null>;
+  feed(job: JobDescriptor, command: string, cursor: number, chunks: readonly FedChunk[]): Promise<FeedReply>;
+  claim(job: string, chunk: number, leaseMs: number): Promise<Claim>;
+  /** @returns false when another claim followed or the chunk is closed: nothing was written */
+  record(job: string, chunk: number, record: ChunkRecord): Promise<boolean>;
+  /** @returns whether the state changed, and the state now; null when there is no such job */
+  steer(job: string, event: Exclude<Steering, 'complete'>, reason: string): Promise<Steered | null>;
+  /** The id of the job's last results entry (0-0: none) once no row of it is open; null before. */
+  lastEntry(job: string): Promise<string | null>;
+  /** @param position of the last durable outcome; @returns true when the job is over now */
+  finish(job: string, position: string, at: string): Promise<boolean>;
+  descriptor(job: string): Promise<JobDescriptor | null>;
+  status(job: string): Promise<JobStatus | null>;
+  /** Jobs with rows open or outcomes not delivered. */
+  active(): Promise<string[]>;
+  /** All jobs, newest first. */
+  list(): Promise<string[]>;
+}
+
+export interface Submitted {
+  kind: 'created' | 'existing' | 'conflict';
+  job: string;
+}
+
+export interface Steered {
+  changed: boolean;
+  state: JobState;
+}
+
+export function createLedger(redis: Redis, keys: Keys): Ledger {
+  const descriptors = new Map<string, JobDescriptor>();
+
+  const descriptor = async (id: string): Promise<JobDescriptor | null> => {
+    const known = descriptors.get(id);
+    if (known) return known;
+    const text = await redis.hget(keys.job(id), 'descriptor');
+    if (text === null) return null;
+    const job = JSON.parse(text) as JobDescriptor;
+    descriptors.set(id, job);
+    return job;
+  };
+
+  return {
+    descriptor,
+
+    async submit(job, keepFinished, nowMs) {
+      const [kind, id] = await submitScript(
+        redis,
+        [keys.identity(job.key), keys.job(job.id), keys.active, keys.jobs, keys.events],
+        [job.id, job.fingerprint, keepFinished ? 1 : 0, nowMs, keys.jobPrefix, JSON.stringify(job), job.chunks],
+      );
+      return { kind: String(kind) as Submitted['kind'], job: String(id) };
+    },
+
+    find: (key) => redis.get(keys.identity(key)),
+
+    async feed(job, command, cursor, chunks) {
+      const [state, now, open, openBytes, unheld] = await feedScript(
+        redis,
+        [keys.job(job.id), keys.open(job.id)],
+        [
+          keys.chunkPrefix(job.id),
+          keys.queuePrefix(command, job.id),
+          cursor,
+          ...chunks.flatMap(({ block, items, locks }) => [block, items, JSON.stringify(locks)]),
+        ],
+      );
+      if (state.length === 0) return { state: null, cursor: 0, open: 0, openBytes: 0, unheld: [] };
+      return { state: String(state) as JobState, cursor: now, open, openBytes, unheld };
+    },
+
+    async claim(job, chunk, leaseMs) {
+      const reply = await claimScript(
+        redis,
+        [keys.job(job), keys.chunkPrefix(job) + chunk],
+        [keys.lockPrefix, `${job}.${chunk}`, leaseMs],
+      );
+      const kind = String(reply[0]) as Claim['kind'];
+      if (kind === 'busy') return { kind, forMs: Number(reply[1]) };
+      if (kind === 'held' || kind === 'gone') return { kind };
+      const [, epoch, block, items, notes, abandoned] = reply;
+      return { kind, epoch, block, items, notes: String(notes), abandoned: abandoned === 1 };
+    },
+
+    async record(job, chunk, { epoch, items, notes, close, keepLocksMs, entry, counts }) {
+      const reply = await recordScript(
+        redis,
+        [
+          keys.job(job),
+          keys.chunkPrefix(job) + chunk,
+          keys.open(job),
+          keys.closed(job),
+          keys.counts(job),
+          keys.results(job),
+        ],
+        [
+          chunk,
+          epoch,
+          keys.lockPrefix,
+          `${job}.${chunk}`,
+          keepLocksMs,
+          items,
+          notes,
+          close ? 1 : 0,
+          entry.from ?? '',
+          entry.attempt,
+          entry.at,
+          entry.rows,
+          JSON.stringify(entry.outcomes),
+          ...Object.entries(counts).flat(),
+        ],
+      );
+      return String(reply) === 'recorded';
+    },
+
+    async steer(job, event, reason) {
+      const { from, to } = TRANSITIONS[event];
+      const [changed, state] = await steerScript(redis, [keys.job(job), keys.events], [event, to, reason, ...from]);
+      return state.length === 0 ? null : { changed: changed === 1, state: String(state) as JobState };
+    },
+
+    async lastEntry(job) {
+      const [chunks, closed, last] = await redis.hmget(keys.job(job), 'chunks', 'closed', 'last');
+      return chunks !== null && chunks === closed ? (last ?? null) : null;
+    },
+
+    finish: async (job, position, at) =>
+      (await finishScript(redis, [keys.job(job), keys.active, keys.events], [position, at])) === 1,
+
+    async status(id) {
+      const job = await descriptor(id);
+      if (!job) return null;
+      const [hash, counts] = await Promise.all([
+        redis.hmget(keys.job(id), 'state', 'reason', 'delivered', 'finishedAt'),
+        redis.hgetall(keys.counts(id)),
+      ]);
+      const [state, reason, delivered, finishedAt] = hash;
+      if (!state) return null;
+      const named = (prefix: string) => pick(counts, prefix);
+      return {
+        ...job,
+        state: state as JobState,
+        reason: reason ?? '',
+        totals: totalsOf(job, named('status:')),
+        codes: named('code:'),
+        relations: named('relation:'),
+        calls: { planned: job.chunks, made: 0, throttled: 0, retried: 0, ...named('calls:') },
+        delivered: delivered === '1',
+        finishedAt: finishedAt ?? '',
+      };
+    },
+
+    active: () => redis.smembers(keys.active),
+    list: () => redis.zrevrange(keys.jobs, 0, -1),
+  };
+}
+
+/** The numbers whose names begin with `prefix`, without it. */
+function pick(counts: Record<string, string>, prefix: string): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(counts)
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, count]) => [name.slice(prefix.length), Number(count)]),
+  );
+}

@@ -1,0 +1,33 @@
+--[[ submit.lua: create a job from a committed spool, unless its key already names one.
+  KEYS[1]  identity       string, job id by key
+  KEYS[2]  job            hash of the new job, must not exist
+  KEYS[3]  active         set of jobs with rows open or outcomes not yet delivered
+  KEYS[4]  jobs           zset of all job ids by time of submission
+  KEYS[5]  events         stream of job changes
+  ARGV[1]  id             of the new job
+  ARGV[2]  fingerprint    digest of operation, options and content
+  ARGV[3]  keepFinished   1: a finished job answers for its key for good; 0: a finished job makes room for a new one
+  ARGV[4]  nowMs          time of submission
+  ARGV[5]  jobPrefix      key prefix of job hashes, to look at the job that the key names
+  ARGV[6]  descriptor     JSON, immutable
+  ARGV[7]  chunks         chunks of the spool
+  Returns  {'created', id} · {'existing', id} · {'conflict', id}: same key, other content or options
+  Crash    before: nothing is accepted. After: the job exists whole. There is no between. ]]
+local id, fingerprint = ARGV[1], ARGV[2]
+local existing = redis.call('GET', KEYS[1])
+if existing then
+  local known = redis.call('HMGET', ARGV[5] .. existing, 'fingerprint', 'state')
+  if known[1] then
+    if known[1] ~= fingerprint then return { 'conflict', existing } end
+    local finished = known[2] == 'completed' or known[2] == 'cancelled'
+    if ARGV[3] == '1' or not finished then return { 'existing', existing } end
+  end
+end
+redis.call('HSET', KEYS[2], 'descriptor', ARGV[6], 'fingerprint', fingerprint, 'state', 'running', 'reason', '',
+  'chunks', ARGV[7], 'cursor', 0, 'closed', 0, 'openBytes', 0, 'generation', 0, 'sequence', 0, 'last', '0-0',
+  'runId', '', 'delivered', 0)
+redis.call('SET', KEYS[1], id)
+redis.call('SADD', KEYS[3], id)
+redis.call('ZADD', KEYS[4], ARGV[4], id)
+redis.call('XADD', KEYS[5], 'MAXLEN', '~', 1000, '*', 'job', id, 'event', 'submitted', 'state', 'running')
+return { 'created', id }

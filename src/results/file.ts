@@ -1,0 +1,116 @@
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { comparePositions, type Position, START } from './position.ts';
+
+/** Where a job's results are, in its folder. */
+export const RESULTS_FILE = 'results.jsonl';
+const INDEX_FILE = 'results.index';
+
+/**
+ * A job's results file: one JSON line a row, each row once. Beside it stands an index with a line
+ * `generation sequence offset` per durable batch, written and synced after the batch itself.
+ *
+ * A crash anywhere leaves a tail behind the index's last offset; the same entries are written over it again. Two
+ * recorders of one home do no harm: lines are a function of their entry, so both write the same bytes to the same
+ * place. That is why a tail is overwritten and not cut off on opening.
+ */
+export interface ResultsFile {
+  readonly position: Position;
+  /** Writes lines behind the last batch and makes them durable up to `position`. */
+  append(lines: string, position: Position): Promise<void>;
+  /** Forgets everything after `fork`: the server lost those entries and their rows come again. */
+  cutBack(fork: Position): Promise<void>;
+  /** Looks where another recorder has got to. */
+  refresh(): Promise<void>;
+  /** Cuts off what a crash may have left behind the last batch. Only when nothing will be appended any more. */
+  trimTail(): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Boundary {
+  position: Position;
+  offset: number;
+}
+
+const EMPTY: Boundary = { position: START, offset: 0 };
+
+export async function openResultsFile(dir: string): Promise<ResultsFile> {
+  const results = await openOrCreate(join(dir, RESULTS_FILE));
+  const indexPath = join(dir, INDEX_FILE);
+  const index = await open(indexPath, 'a');
+  let end = await lastBoundary(indexPath, results);
+
+  return {
+    get position() {
+      return end.position;
+    },
+
+    async append(lines, position) {
+      const bytes = Buffer.from(lines);
+      await writeAll(results, bytes, end.offset);
+      await results.datasync();
+      end = { position, offset: end.offset + bytes.length };
+      await index.appendFile(line(end));
+      await index.datasync();
+    },
+
+    async cutBack(fork) {
+      const kept = (await boundaries(indexPath)).filter(({ position }) => comparePositions(position, fork) <= 0);
+      end = kept.at(-1) ?? EMPTY;
+      // The index first: a crash between leaves a tail behind it, which is overwritten like any other.
+      const text = kept.map(line).join('');
+      await index.truncate(Buffer.byteLength(text));
+      await index.datasync();
+      await results.truncate(end.offset);
+      await results.datasync();
+    },
+
+    async refresh() {
+      end = await lastBoundary(indexPath, results);
+    },
+
+    async trimTail() {
+      await results.truncate(end.offset);
+      await results.sync();
+    },
+
+    async close() {
+      await Promise.all([results.close(), index.close()]);
+    },
+  };
+}
+
+async function openOrCreate(path: string): Promise<FileHandle> {
+  const created = await open(path, 'a');
+  await created.close();
+  return open(path, 'r+');
+}
+
+async function writeAll(file: FileHandle, bytes: Buffer, offset: number): Promise<void> {
+  let written = 0;
+  while (written < bytes.length) {
+    const { bytesWritten } = await file.write(bytes, written, bytes.length - written, offset + written);
+    written += bytesWritten;
+  }
+}
+
+const line = ({ position, offset }: Boundary): string => `${position.generation} ${position.sequence} ${offset}\n`;
+
+/** The furthest boundary that the results file really reaches. */
+async function lastBoundary(indexPath: string, results: FileHandle): Promise<Boundary> {
+  const { size } = await results.stat();
+  return (await boundaries(indexPath)).findLast(({ offset }) => offset <= size) ?? EMPTY;
+}
+
+/** All boundaries in the order of their positions. A torn last line is no boundary. */
+async function boundaries(indexPath: string): Promise<Boundary[]> {
+  const text = await readFile(indexPath, 'utf8');
+  return text
+    .slice(0, text.lastIndexOf('\n') + 1)
+    .split('\n')
+    .slice(0, -1)
+    .map((row) => row.split(' ').map(Number))
+    .filter((row): row is [number, number, number] => row.length === 3 && row.every(Number.isSafeInteger))
+    .map(([generation, sequence, offset]) => ({ position: { generation, sequence }, offset }))
+    .toSorted((a, b) => comparePositions(a.position, b.position));
+}

@@ -1,0 +1,246 @@
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import type { JobDescriptor } from '../domain/job.ts';
+import type { OutcomeGroup, ResultEntry } from '../domain/outcome.ts';
+import { openResultsFile, type ResultsFile } from './file.ts';
+import { type LineContext, linesOf } from './lines.ts';
+import { comparePositions, formatPosition, parsePosition, type Position } from './position.ts';
+
+/** What the recorder needs of the ledger. */
+export interface RecorderLedger {
+  active(): Promise<string[]>;
+  descriptor(job: string): Promise<JobDescriptor | null>;
+  /** The id of the job's last entry (0-0: none) once no row of it is open; null before. */
+  lastEntry(job: string): Promise<string | null>;
+  finish(job: string, position: string, at: string): Promise<boolean>;
+}
+
+export interface RecorderOptions {
+  /** A connection of its own: it blocks on streams. */
+  blocking: Redis;
+  redis: Redis;
+  ledger: RecorderLedger;
+  resultsKey: (job: string) => string;
+  jobKey: (job: string) => string;
+  /** The job's folder in this home, or null when the job is another home's. */
+  folderOf: (job: string) => Promise<string | null>;
+  /** ISO 8601. */
+  at: () => string;
+  log: Logger;
+  onFinished?: (job: string) => void;
+}
+
+/** Entries of one read: about a second of calls, some megabytes of lines at most. */
+const BATCH = 200;
+/** How long a read waits for entries: also how late a new job is noticed. */
+const BLOCK_MS = 200;
+/** Batches are gathered this long, so that a sync serves many calls. */
+const GATHER_MS = 50;
+/** Delivered entries kept for followers of the stream, bytes of a job. */
+const KEEP_BYTES = 8 * 1024 * 1024;
+
+interface Sink {
+  context: LineContext;
+  file: ResultsFile;
+  /** Durable batches that still stand in the stream, oldest first. Trimming stops at their ends only. */
+  kept: { end: Position; bytes: number }[];
+}
+
+/**
+ * Moves outcomes from the results streams to the results files until stopped: read, write, sync, trim. Says of a job
+ * that it is over once every outcome is durable. Resumes anywhere: the file knows how far it got.
+ */
+export async function runRecorder(options: RecorderOptions, signal: AbortSignal): Promise<void> {
+  const sinks = new Map<string, Sink>();
+  const { log } = options;
+  try {
+    while (!signal.aborted) {
+      try {
+        await openSinks(sinks, options);
+        await deliver(sinks, options);
+        await finishJobs(sinks, options);
+      } catch (error) {
+        if (signal.aborted) break;
+        log.error({ err: error }, 'recorder: trying again');
+        await dropAll(sinks);
+        await pause(1000, signal);
+      }
+      await pause(GATHER_MS, signal);
+    }
+  } finally {
+    await dropAll(sinks);
+  }
+}
+
+async function openSinks(sinks: Map<string, Sink>, { ledger, folderOf }: RecorderOptions): Promise<void> {
+  for (const id of await ledger.active()) {
+    if (sinks.has(id)) continue;
+    const [job, folder] = await Promise.all([ledger.descriptor(id), folderOf(id)]);
+    if (job === null || folder === null) continue;
+    const type = job.operation === 'check' ? { type: job.options.type ?? 'both' } : {};
+    sinks.set(id, {
+      context: { id, operation: job.operation, ...type },
+      file: await openResultsFile(folder),
+      kept: [],
+    });
+  }
+}
+
+async function deliver(sinks: Map<string, Sink>, options: RecorderOptions): Promise<void> {
+  if (sinks.size === 0) {
+    await pause(BLOCK_MS);
+    return;
+  }
+  const jobs = [...sinks.keys()];
+  const reply = (await options.blocking.call(
+    'XREAD',
+    ...['COUNT', BATCH, 'BLOCK', BLOCK_MS, 'STREAMS'],
+    ...jobs.map(options.resultsKey),
+    ...jobs.map((job) => formatPosition((sinks.get(job) as Sink).file.position)),
+  )) as StreamReply;
+  for (const [key, entries] of streamsOf(reply)) {
+    const job = jobs.find((id) => options.resultsKey(id) === key) as string;
+    await deliverJob(job, sinks.get(job) as Sink, entries, options);
+  }
+}
+
+async function deliverJob(job: string, sink: Sink, entries: StreamEntry[], options: RecorderOptions): Promise<void> {
+  const { redis, resultsKey, log } = options;
+  const run = await continuing(job, sink, entries, options);
+  if (run.length === 0) return;
+  const lines = run.map(({ entry }) => linesOf(sink.context, entry)).join('');
+  const end = (run.at(-1) as ParsedEntry).position;
+  await sink.file.append(lines, end);
+  sink.kept.push({ end, bytes: run.reduce((sum, { bytes }) => sum + bytes, 0) });
+  let trimTo: Position | null = null;
+  while (sink.kept.length > 1 && sink.kept.reduce((sum, { bytes }) => sum + bytes, 0) > KEEP_BYTES) {
+    trimTo = (sink.kept.shift() as { end: Position }).end;
+  }
+  if (trimTo !== null) {
+    const next = { ...trimTo, sequence: trimTo.sequence + 1 };
+    await redis.xtrim(resultsKey(job), 'MINID', formatPosition(next));
+  }
+  log.debug({ job, entries: run.length, position: formatPosition(end) }, 'recorder: batch durable');
+}
+
+/**
+ * The entries that continue the file without a gap. A new generation that forked before the file's end means that
+ * the server lost a tail: the file is cut back, and the stream is read again from there.
+ */
+async function continuing(
+  job: string,
+  sink: Sink,
+  entries: StreamEntry[],
+  { redis, jobKey, log }: RecorderOptions,
+): Promise<ParsedEntry[]> {
+  const run: ParsedEntry[] = [];
+  let last = sink.file.position;
+  for (const raw of entries) {
+    const parsed = parseEntry(raw);
+    const { position } = parsed;
+    if (position.generation !== last.generation) {
+      // Within the batch the fork is looked at in the next read, so that a batch is of one generation.
+      if (run.length > 0) return run;
+      const before = await redis.hget(jobKey(job), `before:${position.generation}`);
+      const fork = parsePosition(before ?? '0-0');
+      if (comparePositions(fork, last) < 0) {
+        log.warn(
+          { job, from: formatPosition(last), to: formatPosition(fork) },
+          'recorder: Redis lost a tail; cut back',
+        );
+        await sink.file.cutBack(fork);
+        return [];
+      }
+      if (comparePositions(fork, last) > 0) return lost(job, sink, last, position);
+    }
+    if (position.sequence !== last.sequence + 1) return run.length > 0 ? run : lost(job, sink, last, position);
+    run.push(parsed);
+    last = position;
+  }
+  return run;
+}
+
+/** The stream begins after the file's end: another recorder was faster and trimmed it, or entries are gone. */
+async function lost(job: string, sink: Sink, last: Position, next: Position): Promise<never[]> {
+  await sink.file.refresh();
+  if (comparePositions(sink.file.position, last) > 0) return [];
+  throw new Error(
+    `job ${job}: the results stream goes on at ${formatPosition(next)}, the results file ends at ` +
+      `${formatPosition(last)}: the outcomes between are in neither. Was the results file or its index replaced?`,
+  );
+}
+
+async function finishJobs(sinks: Map<string, Sink>, options: RecorderOptions): Promise<void> {
+  const active = new Set(await options.ledger.active());
+  for (const [id, sink] of sinks) {
+    // Another recorder of this home may have been faster.
+    const over = !active.has(id) || (await finishJob(id, sink, options));
+    if (!over) continue;
+    sinks.delete(id);
+    await sink.file.close();
+  }
+}
+
+async function finishJob(job: string, { file }: Sink, options: RecorderOptions): Promise<boolean> {
+  const { ledger, at, log, onFinished } = options;
+  const position = formatPosition(file.position);
+  if ((await ledger.lastEntry(job)) !== position) return false;
+  // Before the ledger says so: whoever reads "completed" finds a file without a torn tail.
+  await file.trimTail();
+  if (!(await ledger.finish(job, position, at()))) return false;
+  log.info({ job }, 'job finished: every outcome is in the results file');
+  onFinished?.(job);
+  return true;
+}
+
+async function dropAll(sinks: Map<string, Sink>): Promise<void> {
+  const open = [...sinks.values()];
+  sinks.clear();
+  await Promise.allSettled(open.map(({ file }) => file.close()));
+}
+
+type StreamEntry = [id: string, fields: string[]];
+/** RESP2 gives pairs, RESP3 a map. */
+type StreamReply = [string, StreamEntry[]][] | Record<string, StreamEntry[]> | Map<string, StreamEntry[]> | null;
+
+function streamsOf(reply: StreamReply): [string, StreamEntry[]][] {
+  if (reply === null) return [];
+  if (Array.isArray(reply)) return reply;
+  return reply instanceof Map ? [...reply] : Object.entries(reply);
+}
+
+interface ParsedEntry {
+  position: Position;
+  entry: ResultEntry;
+  bytes: number;
+}
+
+function parseEntry([id, fields]: StreamEntry): ParsedEntry {
+  const named = new Map<string, string>();
+  for (let i = 0; i < fields.length; i += 2) named.set(fields[i] as string, fields[i + 1] as string);
+  const outcomes = named.get('outcomes') ?? '[]';
+  const from = named.get('from') as string;
+  return {
+    position: parsePosition(id),
+    bytes: outcomes.length,
+    entry: {
+      chunk: Number(named.get('chunk')),
+      from: from === '' ? null : from,
+      attempt: Number(named.get('attempt')),
+      at: named.get('at') as string,
+      outcomes: JSON.parse(outcomes) as OutcomeGroup[],
+    },
+  };
+}
+
+function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener('abort', end);
+  });
+}
