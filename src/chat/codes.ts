@@ -1,0 +1,111 @@
+import type { Curve, Fault } from '../domain/fault.ts';
+import { FRIEND_CODES } from './codes-friend.ts';
+import { PUBLIC_CODES } from './codes-public.ts';
+
+/**
+ * What a code asks for.
+ *
+ * - `retry`: transient, the same request again after a delay
+ * - `throttle`: too fast
+ * - `auth`: credentials, permission, plan or region: the job stops, its state is kept
+ * - `request`: the call or the item is wrong, never sent again
+ * - `account`: this account fails for good, the others go on
+ * - `done`: no failure: the wanted state holds, or waits for the peer. Each operation says which (`special`)
+ * - `unknown`: not explained by any page, or explained in two ways: a few tries, then as `auth` (call) or `account` (item)
+ */
+export type CodeClass = 'retry' | 'throttle' | 'auth' | 'request' | 'account' | 'done' | 'unknown';
+
+/** Who else is hit by the same cause: every call of the job, this call, this From_Account, or one item. */
+export type CodeScope = 'job' | 'call' | 'from' | 'item';
+
+/** One line of the table: codes that mean the same. Ranges are inclusive. Meanings are in our own words. */
+export interface CodeRow {
+  codes: readonly (number | readonly [first: number, last: number])[];
+  class: CodeClass;
+  scope: CodeScope;
+  meaning: string;
+  advice: string;
+  /** Of `retry`; `internal` where absent. */
+  curve?: Curve;
+  /** Most calls that may carry the same item, the first included, where it is bounded below the usual. */
+  maxAttempts?: number;
+  /** The service gave up on its own work: a write may hold although this code came. */
+  outcomeUnknown?: true;
+  /** A new UserSig may cure it. */
+  renewable?: true;
+  /** The class of the code as an item's ResultCode, where it differs from the whole call's. */
+  atItem?: CodeClass;
+}
+
+/** Every code of the Chat error tables (API 1047/34348 and the eight friend pages), and older ones that may still come. */
+export const CODE_ROWS: readonly CodeRow[] = [...PUBLIC_CODES, ...FRIEND_CODES];
+
+/** Tries for a code that no page lists. The service's own families differ: friend codes are rarely transient. */
+const UNLISTED_TRIES = 3;
+const UNLISTED_FRIEND_TRIES = 2;
+
+const BY_CODE = new Map<number, CodeRow>();
+for (const row of CODE_ROWS) {
+  for (const entry of row.codes) {
+    const [first, last] = typeof entry === 'number' ? [entry, entry] : entry;
+    for (let code = first; code <= last; code += 1) BY_CODE.set(code, row);
+  }
+}
+
+/** The table's row for a code; for a code that no page lists, a row that says so. */
+export function rowOfCode(code: number): CodeRow {
+  const listed = BY_CODE.get(code);
+  if (listed) return listed;
+  const friend = code >= 30_000 && code < 40_000;
+  return {
+    codes: [code],
+    class: 'unknown',
+    scope: friend ? 'item' : 'job',
+    meaning: 'a code that no page of the service lists',
+    advice: 'tried a few times; look for the code on the vendor’s error page and report it with the RequestId',
+    maxAttempts: friend ? UNLISTED_FRIEND_TRIES : UNLISTED_TRIES,
+  };
+}
+
+/** The fault of an item answered with this ResultCode (not 0, and not special to the operation). */
+export function faultOfItem(code: number, info: string): Fault {
+  const row = rowOfCode(code);
+  return faultOf(row, row.atItem ?? row.class, code, info);
+}
+
+/** The fault of a call whose envelope carries this ErrorCode (not 0). */
+export function faultOfCall(code: number, info: string): Fault {
+  const row = rowOfCode(code);
+  return faultOf(row, row.class, code, info);
+}
+
+function faultOf(row: CodeRow, asClass: CodeClass, code: number, info: string): Fault {
+  switch (asClass) {
+    case 'retry':
+      return transient(row, code, info);
+    case 'throttle':
+      // Only limits of the app slow the app down. A limit of one account is waited for by that account's items.
+      return row.scope === 'job' ? { kind: 'throttled', code, info } : transient(row, code, info);
+    case 'auth':
+      return { kind: 'credentials', code, info, renewable: row.renewable ?? false };
+    case 'request':
+      return { kind: 'malformed', code, info };
+    case 'account':
+    case 'done':
+      // `done` comes here only where the operation gives the code no meaning: final, told with its code.
+      return { kind: 'account', code, info };
+    case 'unknown':
+      return { kind: 'unknown-code', code, info, maxAttempts: row.maxAttempts ?? UNLISTED_TRIES };
+  }
+}
+
+function transient(row: CodeRow, code: number, info: string): Fault {
+  return {
+    kind: 'transient',
+    curve: row.curve ?? 'internal',
+    code,
+    info,
+    answered: row.outcomeUnknown !== true,
+    ...(row.maxAttempts !== undefined && { maxAttempts: row.maxAttempts }),
+  };
+}

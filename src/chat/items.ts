@@ -1,0 +1,94 @@
+import { codeOf, type Fault } from '../domain/fault.ts';
+import type { Operation } from '../domain/operation.ts';
+import type { Relation, Settlement } from '../domain/outcome.ts';
+import { faultOfItem } from './codes.ts';
+import { infoOf, isCode, isRecord } from './envelope.ts';
+
+/** What an answer says about one item: settled for good, or a fault that may pass. */
+export type Verdict = { settlement: Settlement } | { fault: Fault };
+
+/** Commands whose items carry a Relation (Chat API 1047/34907). */
+const TELLS_RELATION: ReadonlySet<string> = new Set(['friend_check']);
+
+const RELATIONS: ReadonlySet<unknown> = new Set<Relation>([
+  'CheckResult_Type_AWithB',
+  'CheckResult_Type_NoRelation',
+  'CheckResult_Type_BothWay',
+  'CheckResult_Type_BWithA',
+]);
+
+/**
+ * The verdict of each wanted account that the entries speak of, by To_Account. Entries that repeat an account and
+ * agree count once; entries that contradict each other leave it unreadable, since either may be true. Entries nobody
+ * asked for, or without a To_Account, are counted as anomalies and ignored.
+ */
+export function readItems(
+  operation: Operation,
+  wanted: ReadonlySet<string>,
+  entries: readonly unknown[],
+): { verdicts: Map<string, Verdict>; anomalies: string[] } {
+  const verdicts = new Map<string, Verdict>();
+  let nameless = 0;
+  let unasked = 0;
+  let repeated = 0;
+  for (const entry of entries) {
+    const to = isRecord(entry) ? entry.To_Account : undefined;
+    if (!isRecord(entry) || typeof to !== 'string') nameless += 1;
+    else if (!wanted.has(to)) unasked += 1;
+    else {
+      const verdict = readItem(operation, entry);
+      const earlier = verdicts.get(to);
+      if (earlier) repeated += 1;
+      verdicts.set(to, earlier && !agree(earlier, verdict) ? contradiction() : verdict);
+    }
+  }
+  const anomalies = [
+    ...(nameless > 0 ? [`${nameless} entries without a To_Account`] : []),
+    ...(unasked > 0 ? [`${unasked} entries that nobody asked for`] : []),
+    ...(repeated > 0 ? [`${repeated} entries that repeat a To_Account`] : []),
+  ];
+  return { verdicts, anomalies };
+}
+
+/** A fault that cannot pass is the item's last word; any other stays a fault. */
+export function verdictOf(fault: Fault): Verdict {
+  if (fault.kind !== 'malformed' && fault.kind !== 'account') return { fault };
+  return { settlement: { status: 'failed', code: fault.code, info: fault.info } };
+}
+
+function readItem(operation: Operation, entry: Record<string, unknown>): Verdict {
+  const code = entry.ResultCode;
+  if (!isCode(code)) return unreadable('the item has no whole number as ResultCode');
+  const info = infoOf(entry.ResultInfo);
+  if (code === 0) return succeeded(operation, entry, info);
+  const status = operation.special(code, info);
+  // A Relation beside a code is meaningless: the vendor's own failing sample carries NoRelation.
+  return status ? { settlement: { status, code, info } } : verdictOf(faultOfItem(code, info));
+}
+
+function succeeded(operation: Operation, entry: Record<string, unknown>, info: string): Verdict {
+  if (!TELLS_RELATION.has(operation.command)) return { settlement: { status: 'ok', code: 0, info } };
+  const relation = entry.Relation;
+  if (!isRelation(relation)) return unreadable('the item has no known Relation');
+  return { settlement: { status: 'ok', code: 0, info, relation } };
+}
+
+function isRelation(value: unknown): value is Relation {
+  return RELATIONS.has(value);
+}
+
+function agree(a: Verdict, b: Verdict): boolean {
+  if ('fault' in a || 'fault' in b) {
+    return 'fault' in a && 'fault' in b && a.fault.kind === b.fault.kind && codeOf(a.fault) === codeOf(b.fault);
+  }
+  const [x, y] = [a.settlement, b.settlement];
+  return x.status === y.status && x.code === y.code && x.relation === y.relation;
+}
+
+function contradiction(): Verdict {
+  return unreadable('the answer contradicts itself about this item');
+}
+
+function unreadable(info: string): Verdict {
+  return { fault: { kind: 'unreadable', info } };
+}
