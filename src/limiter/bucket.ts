@@ -1,0 +1,75 @@
+import type { Redis } from 'ioredis';
+import { defineScript, type ScriptArg } from '../redis/script.ts';
+import type { Timing } from './timing.ts';
+
+/** One run of lease.lua, in words. Times are microseconds of Redis' clock. */
+export interface LeaseRequest {
+  want: number;
+  leadMs: number;
+  latenessMs: number;
+  /** `since` of a state that the clock has left behind; 0: none. */
+  forget: number;
+  /** Highest slot id that was answered with "too fast"; 0: none. */
+  throttled: number;
+  /** Slots that nobody used. */
+  returned: ReadonlySet<number>;
+  /** Slot id → upper bound of when its call arrived. */
+  calls: ReadonlyMap<number, number>;
+}
+
+export interface Lease {
+  now: number;
+  /** When the state began; another one means that the old one was lost. */
+  since: number;
+  /** Rate in force, ppm of the ceiling. */
+  rate: number;
+  /** The slot that was beyond the horizon; 0 when all were granted. */
+  following: number;
+  slots: { id: number; at: number }[];
+}
+
+const runLease = defineScript<[string, string], ScriptArg[], number[]>(import.meta.url, './lease.lua');
+
+export const micros = (ms: number): number => Math.round(ms * 1000);
+
+/** The keys of one app and command. They never expire. */
+export function keysOf(app: number | string, command: string): [state: string, tokens: string] {
+  const state = `{befriend:${app}}:limiter:${command}`;
+  return [state, `${state}:tokens`];
+}
+
+/** Arguments of lease.lua in its order. */
+export function argsOf(timing: Timing, request: LeaseRequest): ScriptArg[] {
+  const { rate } = timing;
+  return [
+    rate.calls,
+    micros(rate.windowMs),
+    micros(timing.marginMs),
+    timing.pace,
+    micros(request.leadMs),
+    micros(request.latenessMs),
+    micros(timing.horizonMs),
+    micros(timing.lossMs),
+    request.want,
+    request.forget,
+    request.throttled,
+    request.returned.size,
+    ...request.returned,
+    ...[...request.calls].flatMap(([id, at]) => [at, id]),
+  ];
+}
+
+/** Reports and leases in one round trip. Rejects with Redis' error, having changed nothing. */
+export async function lease(
+  redis: Redis,
+  keys: [string, string],
+  timing: Timing,
+  request: LeaseRequest,
+): Promise<Lease> {
+  const [now = 0, since = 0, rate = 0, following = 0, first = 0, ...times] = await runLease(
+    redis,
+    keys,
+    argsOf(timing, request),
+  );
+  return { now, since, rate, following, slots: times.map((at, n) => ({ id: first + n, at })) };
+}

@@ -1,0 +1,94 @@
+/**
+ * Permission to start one call at one instant. Whoever takes one ends it exactly once: `giveUp` when nothing was sent,
+ * else `settled`. One that nobody ends keeps its token for one window, as if it had been used.
+ */
+export interface Slot {
+  /** Rises over all processes, also over restarts of Redis. */
+  readonly id: number;
+  /**
+   * Asked in the tick that writes the bytes. True: write now; the slot is spent. False: too old, or Redis is gone:
+   * write nothing, take another slot; this one is given back already.
+   */
+  mayWrite(): boolean;
+  /** Nothing was sent: the token is free again. */
+  giveUp(): void;
+  /** Answered, or aborted for good (`answered` false): the call cannot arrive any more. */
+  settled(answered?: boolean): void;
+  /** The service answered "too fast". `settled` is still to be called. */
+  throttled(): void;
+}
+
+/** What a slot tells its limiter. */
+export interface SlotOwner {
+  /** May this slot still be used? */
+  isValid(slot: LeasedSlot): boolean;
+  sent(slot: LeasedSlot): void;
+  gaveUp(slot: LeasedSlot): void;
+  settled(slot: LeasedSlot, answered: boolean): void;
+  throttled(slot: LeasedSlot): void;
+}
+
+export interface SlotParts {
+  id: number;
+  atMicros: number;
+  dueMs: number;
+  latenessMs: number;
+  line: number;
+}
+
+/** leased → sent → over, or leased → over. */
+export class LeasedSlot implements Slot {
+  readonly id: number;
+  /** The slot on Redis' clock, µs, and the local time at which it has surely come, ms. */
+  readonly atMicros: number;
+  readonly dueMs: number;
+  /** How much later it may be used, ms. */
+  readonly latenessMs: number;
+  /** Which connection to Redis it was granted on. */
+  readonly line: number;
+  /** Local time at which the bytes were surely written, ms. */
+  sentMs = 0;
+  /** The same on Redis' clock, µs. */
+  sentMicros = 0;
+  /** Its call is unanswered for so long that Redis was told to keep the token. */
+  held = false;
+  private phase: 'leased' | 'sent' | 'over' = 'leased';
+  private readonly owner: SlotOwner;
+
+  constructor(owner: SlotOwner, slot: SlotParts) {
+    this.owner = owner;
+    this.id = slot.id;
+    this.atMicros = slot.atMicros;
+    this.dueMs = slot.dueMs;
+    this.latenessMs = slot.latenessMs;
+    this.line = slot.line;
+  }
+
+  mayWrite(): boolean {
+    if (this.phase !== 'leased') return false;
+    if (!this.owner.isValid(this)) {
+      this.giveUp();
+      return false;
+    }
+    this.phase = 'sent';
+    this.owner.sent(this);
+    return true;
+  }
+
+  giveUp(): void {
+    if (this.phase === 'over') return;
+    this.phase = 'over';
+    this.owner.gaveUp(this);
+  }
+
+  settled(answered = true): void {
+    if (this.phase === 'leased') this.giveUp();
+    if (this.phase === 'over') return;
+    this.phase = 'over';
+    this.owner.settled(this, answered);
+  }
+
+  throttled(): void {
+    this.owner.throttled(this);
+  }
+}
