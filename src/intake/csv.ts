@@ -1,0 +1,124 @@
+import { readFirstRecord, type ColumnNames, type Layout } from './columns.ts';
+import { IntakeError } from './error.ts';
+import { makeSkimmer, type Skimmer } from './skim.ts';
+import { parseQuoted } from './quoted.ts';
+import { flawOf, isCleanBlock } from './reader.ts';
+import { MAX_RECORD, NEED_MORE, RETURN, type Cursor, type RecordParser } from './record-parser.ts';
+import { RawRow } from './row.ts';
+import type { RowSink } from './sink.ts';
+
+const QUOTE = 34;
+
+/**
+ * CSV and TSV. The first record decides the layout; from then on plainly right lines are skimmed, lines without a
+ * quote are split, and lines with one go through `quoted.ts`.
+ */
+export class CsvParser implements RecordParser {
+  readonly cursor: Cursor = { line: 0, skipping: false };
+  /** What the first record made worth saying. */
+  readonly warnings: string[] = [];
+  readonly #name: string;
+  readonly #delimiter: string;
+  readonly #names: ColumnNames;
+  readonly #sink: RowSink;
+  #layout: Layout | null = null;
+  #skimmer: Skimmer | null = null;
+  #clean = false;
+  #nextQuote = 0;
+
+  /** `name` is the input's name in errors; `delimiter` one ASCII character. */
+  constructor(name: string, delimiter: string, names: ColumnNames, sink: RowSink) {
+    this.#name = name;
+    this.#delimiter = delimiter;
+    this.#names = names;
+    this.#sink = sink;
+  }
+
+  begin(block: Buffer, last: boolean): void {
+    this.#clean = isCleanBlock(block, last);
+    this.#nextQuote = -1;
+  }
+
+  skim(block: Buffer, at: number): number {
+    return this.#skimmer === null ? at : this.#skimmer(block, at, this.cursor);
+  }
+
+  record(block: Buffer, at: number, end: number, next: number, last: boolean): number {
+    if (!this.#hasQuote(block, at, end)) {
+      this.cursor.line += 1;
+      this.#take(this.cursor.line, block.subarray(at, end), null);
+      return next;
+    }
+    const parsed = parseQuoted(block, at, this.#delimiter.charCodeAt(0), last);
+    if (parsed.kind === 'more') return NEED_MORE;
+    const line = this.cursor.line + 1;
+    if (parsed.kind === 'record') {
+      this.cursor.line += parsed.lines;
+      this.#take(line, block.subarray(at, parsed.end), parsed.cells);
+      return parsed.next;
+    }
+    if (parsed.resume === 0 && block.length - at <= MAX_RECORD) return NEED_MORE;
+    this.cursor.line += parsed.lines;
+    this.cursor.skipping = parsed.resume === 0;
+    const resume = parsed.resume === 0 ? block.length : parsed.resume;
+    this.refuse(line, parsed.reason, withoutLineEnd(block.subarray(at, resume)));
+    return resume;
+  }
+
+  refuse(line: number, reason: string, text: Buffer): void {
+    if (this.#layout === null) throw this.#noColumns(line, `${reason}, so its columns cannot be told`);
+    this.#sink.reject(line, reason, text);
+  }
+
+  #hasQuote(block: Buffer, at: number, end: number): boolean {
+    if (this.#nextQuote < at) {
+      const found = block.indexOf(QUOTE, at);
+      this.#nextQuote = found < 0 ? Infinity : found;
+    }
+    return this.#nextQuote < end;
+  }
+
+  /** One whole record; `cells` null when it has no quotes and is yet to be split. */
+  #take(line: number, text: Buffer, cells: Buffer[] | null): void {
+    const flaw = this.#clean ? null : flawOf(text);
+    if (flaw !== null) return this.refuse(line, flaw, text);
+    const values = cells === null ? text.toString().split(this.#delimiter) : cells.map((cell) => cell.toString());
+    if (this.#layout === null) this.#first(line, text, values);
+    else this.#row(line, text, values, this.#layout);
+  }
+
+  #first(line: number, text: Buffer, cells: string[]): void {
+    const first = readFirstRecord(cells, this.#names);
+    if (first.kind === 'error') throw this.#noColumns(line, first.message);
+    this.#layout = first.layout;
+    this.#skimmer = makeSkimmer(first.layout, this.#delimiter, this.#sink);
+    if (first.kind === 'header') return;
+    if (first.warning !== undefined) this.warnings.push(`line ${line}: ${first.warning}`);
+    this.#row(line, text, cells, first.layout);
+  }
+
+  #row(line: number, text: Buffer, cells: string[], layout: Layout): void {
+    if (cells.length !== layout.width) {
+      return this.#sink.reject(line, `columns: ${cells.length} instead of ${layout.width}`, text);
+    }
+    const row = new RawRow();
+    row.from = cells[layout.from];
+    row.to = cells[layout.to];
+    for (const { at, column } of layout.optional) row.set(column, cells[at]);
+    this.#sink.row(line, row, text);
+  }
+
+  #noColumns(line: number, what: string): IntakeError {
+    const hint = what.startsWith('row: ')
+      ? ' (Text must be UTF-8: convert other encodings first, e.g. with iconv)'
+      : '';
+    return new IntakeError('no-columns', `${this.#name}, line ${line}: ${what}${hint}`);
+  }
+}
+
+function withoutLineEnd(text: Buffer): Buffer {
+  let end = text.length;
+  if (end > 0 && text[end - 1] === 10) end -= 1;
+  if (end > 0 && text[end - 1] === RETURN) end -= 1;
+  return text.subarray(0, end);
+}

@@ -1,0 +1,99 @@
+import type { Chunk, Fields, Item } from '../domain/chunk.ts';
+import type { Operation, OperationOptions } from '../domain/operation.ts';
+
+export interface CutRules {
+  operation: Operation;
+  options: OperationOptions;
+  /** Most bytes of a call's body; a single item is always let through. */
+  bodyCapBytes: number;
+}
+
+/** What comes of cutting. `round` counts the chunks of one account, from 0. */
+export interface CutSink {
+  chunk(chunk: Chunk, round: number): void;
+  duplicate(line: number, first: number, from: string, to: string): void;
+}
+
+/** Cuts rows sorted by from, to and line into chunks, and finds the duplicates: they stand next to each other. */
+export class Cutter {
+  accounts = 0;
+  accepted = 0;
+  duplicates = 0;
+  readonly #rules: CutRules;
+  readonly #sink: CutSink;
+  /** Bytes an item without fields takes in the body beside its id. */
+  readonly #itemBytes: number;
+  #from: string | null = null;
+  #to = '';
+  #line = 0;
+  #round = 0;
+  #items: Item[] = [];
+  #envelope = 0;
+  #size = 0;
+
+  constructor(rules: CutRules, sink: CutSink) {
+    this.#rules = rules;
+    this.#sink = sink;
+    this.#itemBytes = this.#bodyBytes('', [{ to: '', rows: 'forward' }]) - this.#bodyBytes('', []);
+  }
+
+  row(line: number, from: string, to: string, fields: Fields | null): void {
+    if (from !== this.#from) this.#begin(from);
+    else if (to === this.#to) {
+      this.duplicates += 1;
+      return this.#sink.duplicate(line, this.#line, from, to);
+    }
+    this.#to = to;
+    this.#line = line;
+    this.accepted += 1;
+    const item: Item = fields === null ? { to, rows: 'forward' } : { to, rows: 'forward', fields };
+    const size = this.#sizeOf(item);
+    const { operation, bodyCapBytes } = this.#rules;
+    const full = this.#items.length === operation.itemsPerCall || this.#size + size > bodyCapBytes;
+    if (full && this.#items.length > 0) this.#cut();
+    this.#items.push(item);
+    this.#size += size;
+  }
+
+  /** After the last row. */
+  end(): void {
+    if (this.#items.length > 0) this.#cut();
+  }
+
+  #begin(from: string): void {
+    this.end();
+    this.accounts += 1;
+    this.#from = from;
+    this.#round = 0;
+    this.#envelope = this.#bodyBytes(from, []);
+    this.#size = this.#envelope;
+  }
+
+  #cut(): void {
+    this.#sink.chunk({ from: this.#from, items: this.#items }, this.#round);
+    this.#round += 1;
+    this.#items = [];
+    this.#size = this.#envelope;
+  }
+
+  /** Exact but for the comma, which every item is charged. */
+  #sizeOf(item: Item): number {
+    if (item.fields !== undefined) return this.#bodyBytes('', [item]) - this.#bodyBytes('', []) + 1;
+    return this.#itemBytes + jsonBytes(item.to) + 1;
+  }
+
+  #bodyBytes(from: string, items: Item[]): number {
+    const { operation, options } = this.#rules;
+    return Buffer.byteLength(JSON.stringify(operation.request(from, items, options)));
+  }
+}
+
+/** Bytes of a string inside JSON's quotes. */
+function jsonBytes(text: string): number {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x20 || unit > 0x7e || unit === 0x22 || unit === 0x5c)
+      return Buffer.byteLength(JSON.stringify(text)) - 2;
+  }
+  return text.length;
+}

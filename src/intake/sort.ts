@@ -1,0 +1,72 @@
+import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+import { STAGE_COLUMNS, STAGE_MAX_ROW } from './stage.ts';
+
+export interface SortOptions {
+  /** Where DuckDB puts what does not fit its memory. */
+  tempDir: string;
+  /** DuckDB's notation, e.g. `256MB`. The process takes 120–250 MB more than this. */
+  memoryLimit: string;
+  /** Default: as many as there are cores. */
+  threads?: number;
+  signal?: AbortSignal;
+}
+
+/** The files hold plain lines and tabs, checked before: no quotes, no guessing. Buffers beyond 4 MiB cost memory. */
+const PLAIN = `auto_detect=false, header=false, quote='', escape='', comment='', compression='none', buffer_size=4194304`;
+const PLAIN_OUT = `FORMAT csv, HEADER false, QUOTE '', ESCAPE '', COMPRESSION 'none'`;
+
+/** Sorts staged rows by from, to and line. Ordered by bytes, so that equal pairs stand together, the first line first. */
+export async function sortStage(input: string, output: string, options: SortOptions): Promise<void> {
+  const rows = `read_csv(${quoted(input)}, columns=${STAGE_COLUMNS}, delim='\t', max_line_size=${STAGE_MAX_ROW}, ${PLAIN})`;
+  await run(
+    `COPY (SELECT a, b, line, fields FROM ${rows} ORDER BY a, b, line) TO ${quoted(output)} (DELIMITER '\t', ${PLAIN_OUT})`,
+    options,
+  );
+}
+
+/** Sorts lines of a rejects file by their number. The delimiter is a byte that JSON never holds. */
+export async function sortRejects(input: string, output: string, options: SortOptions): Promise<void> {
+  const lines = `read_csv(${quoted(input)}, columns={'json': 'VARCHAR'}, delim='\x01', max_line_size=${STAGE_MAX_ROW}, ${PLAIN})`;
+  const number = `split_part(split_part(json, ':', 2), ',', 1)::BIGINT`;
+  await run(
+    `COPY (SELECT json FROM ${lines} ORDER BY ${number}) TO ${quoted(output)} (DELIMITER '\x01', ${PLAIN_OUT})`,
+    options,
+  );
+}
+
+/** Runs one statement in a database of its own: its memory is given back with it. */
+async function run(sql: string, { tempDir, memoryLimit, threads, signal }: SortOptions): Promise<void> {
+  const instance = await DuckDBInstance.create(':memory:', {
+    memory_limit: memoryLimit,
+    temp_directory: tempDir,
+    preserve_insertion_order: 'false',
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    ...(threads !== undefined && { threads: String(threads) }),
+  });
+  try {
+    const connection = await instance.connect();
+    try {
+      await interruptible(connection, sql, signal);
+    } finally {
+      connection.closeSync();
+    }
+  } finally {
+    instance.closeSync();
+  }
+}
+
+async function interruptible(connection: DuckDBConnection, sql: string, signal?: AbortSignal): Promise<void> {
+  const interrupt = () => connection.interrupt();
+  signal?.throwIfAborted();
+  signal?.addEventListener('abort', interrupt);
+  try {
+    await connection.run(sql);
+  } finally {
+    signal?.removeEventListener('abort', interrupt);
+  }
+}
+
+function quoted(path: string): string {
+  return `'${path.replaceAll("'", "''")}'`;
+}

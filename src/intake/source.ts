@@ -1,0 +1,205 @@
+import { createHash, type Hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { addAbortSignal, Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { IntakeError, readError } from './error.ts';
+import type { RowInput } from './row.ts';
+
+export type Format = 'csv' | 'tsv' | 'jsonl';
+
+/** Where rows come from. Without `format` the name decides, then the first bytes; gzip is known by its bytes. */
+export type Source =
+  | { kind: 'file'; path: string; format?: Format }
+  | { kind: 'stdin'; stream: Readable; format?: Format }
+  /** Rows from code. The n-th row is line n in rejects, from 1. */
+  | { kind: 'rows'; rows: AsyncIterable<RowInput> | Iterable<RowInput> };
+
+export interface OpenSource {
+  /** How messages call it: a path, or `stdin`, or `rows`. */
+  name: string;
+  format: Format;
+  /** Unpacked. Ends with an `IntakeError` when the source cannot be read. */
+  bytes: AsyncIterable<Buffer>;
+  /** Bytes of the source taken so far, before unpacking. */
+  taken(): number;
+  /** SHA-256 of the source's bytes before unpacking, hex; only after `bytes` has ended. */
+  digest(): string;
+}
+
+const READ_SIZE = 1 << 20;
+
+export async function openSource(source: Source, signal?: AbortSignal): Promise<OpenSource> {
+  const name = nameOf(source);
+  const format = (source.kind === 'rows' ? 'jsonl' : source.format) ?? formatOfName(name);
+  if (source.kind === 'file') await checkFile(source.path);
+  const meter = { hash: createHash('sha256'), taken: 0 };
+  const stream = rawBytes(source, signal);
+  try {
+    const [head, whole] = await peek(metered(stream, meter, name), 2);
+    const packed = source.kind !== 'rows' && head[0] === 0x1f && head[1] === 0x8b;
+    const [start, bytes] = await peek(packed ? unpack(whole, name) : whole, 4096);
+    return {
+      name,
+      format: format ?? formatOfBytes(start, name),
+      bytes,
+      taken: () => meter.taken,
+      digest: () => meter.hash.digest('hex'),
+    };
+  } catch (error) {
+    if (stream instanceof Readable) stream.destroy();
+    throw error;
+  }
+}
+
+function nameOf(source: Source): string {
+  return source.kind === 'file' ? source.path : source.kind;
+}
+
+/** Errors: `missing`, `directory`, `unreadable`. */
+export async function checkFile(path: string): Promise<void> {
+  const found = await stat(path).catch((error: unknown) => {
+    throw readError(path, error);
+  });
+  if (found.isDirectory()) throw readError(path, Object.assign(new Error('is a directory'), { code: 'EISDIR' }));
+}
+
+function rawBytes(source: Source, signal?: AbortSignal): AsyncIterable<Buffer | string> {
+  if (source.kind === 'file') return createReadStream(source.path, { highWaterMark: READ_SIZE, signal });
+  if (source.kind === 'stdin') return signal ? addAbortSignal(signal, source.stream) : source.stream;
+  return linesOf(source.rows, signal);
+}
+
+async function* metered(
+  raw: AsyncIterable<Buffer | string>,
+  meter: { hash: Hash; taken: number },
+  name: string,
+): AsyncGenerator<Buffer> {
+  try {
+    for await (const piece of raw) {
+      const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
+      meter.hash.update(bytes);
+      meter.taken += bytes.length;
+      yield bytes;
+    }
+  } catch (error) {
+    if (name !== 'rows') throw readError(name, error);
+    throw new IntakeError(
+      'unreadable',
+      `the rows given could not be read to their end: ${(error as Error).message}`,
+      error,
+    );
+  }
+}
+
+async function* unpack(packed: AsyncIterable<Buffer>, name: string): AsyncGenerator<Buffer> {
+  const source = Readable.from(packed, { objectMode: false, highWaterMark: READ_SIZE });
+  const gunzip = createGunzip({ chunkSize: READ_SIZE });
+  source.on('error', (error) => gunzip.destroy(error));
+  try {
+    yield* source.pipe(gunzip) as AsyncIterable<Buffer>;
+  } catch (error) {
+    throw readError(name, error);
+  } finally {
+    source.destroy();
+  }
+}
+
+/** The first bytes, `count` of them where there are so many, and the whole again. */
+async function peek(bytes: AsyncIterable<Buffer>, count: number): Promise<[Buffer, AsyncIterable<Buffer>]> {
+  const iterator = bytes[Symbol.asyncIterator]();
+  let head: Buffer = Buffer.alloc(0);
+  while (head.length < count) {
+    const { value, done } = await iterator.next();
+    if (done) break;
+    head = head.length === 0 ? value : Buffer.concat([head, value]);
+  }
+  async function* whole(): AsyncGenerator<Buffer> {
+    try {
+      yield head;
+      for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+    } finally {
+      await iterator.return?.();
+    }
+  }
+  return [head, whole()];
+}
+
+const NOT_READ: Record<string, string> = {
+  parquet: 'Parquet is not read: export it as CSV or JSON lines',
+  zst: 'zstd is not read: unpack it (zstd -d) or pipe it in (zstd -dc FILE | … -)',
+  xlsx: 'spreadsheets are not read: export it as CSV',
+  zip: 'zip archives are not read: unpack it first',
+  bz2: 'bzip2 is not read: unpack it first (bunzip2)',
+  xz: 'xz is not read: unpack it first (unxz)',
+};
+
+function formatOfName(name: string): Format | null {
+  const ending = /\.([a-z0-9]+)$/i.exec(name.replace(/\.(gz|gzip)$/i, ''))?.[1]?.toLowerCase() ?? '';
+  const refusal = NOT_READ[ending];
+  if (refusal !== undefined) throw new IntakeError('format', `${name}: ${refusal}`);
+  if (ending === 'csv') return 'csv';
+  if (ending === 'tsv' || ending === 'tab') return 'tsv';
+  if (ending === 'jsonl' || ending === 'ndjson') return 'jsonl';
+  return null;
+}
+
+/** An object means JSON lines, a tab in the first line TSV, anything else CSV. */
+function formatOfBytes(start: Buffer, name: string): Format {
+  const text = start
+    .toString()
+    .replace(/^\ufeff/, '')
+    .trimStart();
+  if (text.startsWith('{')) return 'jsonl';
+  if (text.startsWith('[')) {
+    throw new IntakeError('format', `${name}: a JSON array is not read: write one object a line (jq -c '.[]')`);
+  }
+  return text.split('\n', 1)[0]?.includes('\t') ? 'tsv' : 'csv';
+}
+
+/** Rows as JSON lines. What cannot be written as JSON becomes a line that is a reject, so that lines count rows. */
+async function* linesOf(
+  rows: AsyncIterable<RowInput> | Iterable<RowInput>,
+  signal?: AbortSignal,
+): AsyncGenerator<string> {
+  let text = '';
+  for await (const row of signal && Symbol.asyncIterator in rows ? abortable(rows, signal) : rows) {
+    signal?.throwIfAborted();
+    text += `${lineOf(row)}\n`;
+    if (text.length < READ_SIZE / 4) continue;
+    yield text;
+    text = '';
+  }
+  yield text;
+}
+
+/** Ends with the signal also while a row is being waited for. */
+async function* abortable<T>(rows: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const iterator = rows[Symbol.asyncIterator]();
+  const next = () =>
+    new Promise<IteratorResult<T>>((resolve, reject) => {
+      const stop = () => reject(signal.reason as Error);
+      signal.addEventListener('abort', stop, { once: true });
+      void iterator
+        .next()
+        .then(resolve, reject)
+        .finally(() => signal.removeEventListener('abort', stop));
+      if (signal.aborted) stop();
+    });
+  try {
+    for (let step = await next(); !step.done; step = await next()) yield step.value;
+  } finally {
+    // Not awaited: it settles only after the row that is being waited for.
+    iterator.return?.().catch(() => {});
+  }
+}
+
+function lineOf(row: unknown): string {
+  try {
+    return (
+      JSON.stringify(row, (_, value: unknown) => (typeof value === 'bigint' ? Number(value) : value)) ?? 'undefined'
+    );
+  } catch (error) {
+    return `(cannot be written as JSON: ${String(error).replace(/\s+/g, ' ')})`;
+  }
+}
