@@ -1,0 +1,85 @@
+import { ArrivalLog } from './arrivals.ts';
+import { Conflicts } from './conflicts.ts';
+import { isPossibleUserId } from './fields.ts';
+import { Dice } from './dice.ts';
+import { Ledger } from './ledger.ts';
+import type { SimulatorOptions } from './options.ts';
+import { makeRateWindow, type RateWindow } from './rate.ts';
+import { World } from './state.ts';
+import type { Switches } from './switches.ts';
+
+/** Time is passed in: microseconds on the gate's monotonic clock, and Unix seconds for what the API dates. */
+export interface Clock {
+  micros(): number;
+  unixSeconds(): number;
+}
+
+/** Everything that begins anew with a reset: state, counts, tries, rate windows. */
+export class Context {
+  readonly options: SimulatorOptions;
+  readonly clock: Clock;
+  readonly world: World;
+  readonly conflicts = new Conflicts();
+  readonly ledger = new Ledger();
+  switches: Switches;
+  dice: Dice;
+  limits: Record<string, number>;
+  /** Calls so far, for RequestId. */
+  calls = 0;
+  readonly #arrivals = new Map<string, ArrivalLog>();
+  readonly #rates = new Map<string, RateWindow>();
+
+  constructor(options: SimulatorOptions, clock: Clock) {
+    this.options = options;
+    this.clock = clock;
+    this.switches = options.switches;
+    this.limits = options.limits;
+    this.dice = new Dice(options.seed, options.faults);
+    this.world = new World(this.switches['userid-case'] === 'sensitive');
+    for (const id of options.accounts.imported) this.world.account(id).imported = true;
+    for (const id of options.accounts.missing) this.world.account(id).imported = false;
+  }
+
+  /** True when the account is imported. */
+  exists(id: string): boolean {
+    const said = this.world.find(id)?.imported;
+    if (said !== undefined && said !== null) return said;
+    if (this.options.accounts.mode === 'known') return false;
+    return isPossibleUserId(id) && !this.dice.isMissing(this.world.keyOf(id));
+  }
+
+  arrivals(command: string): ArrivalLog {
+    let log = this.#arrivals.get(command);
+    if (!log) this.#arrivals.set(command, (log = new ArrivalLog()));
+    return log;
+  }
+
+  /** Calls a window that a command may have: its own limit, or the general one (`share` of it for account commands). */
+  limitOf(command: string, share: number): number {
+    return this.limits[command] ?? Math.max(1, Math.round(this.options.limit * share));
+  }
+
+  /** The rate window of a command; forgets what it saw when its limit or shape changed. */
+  rate(command: string, share: number): RateWindow {
+    let window = this.#rates.get(command);
+    if (!window) {
+      window = makeRateWindow(this.switches['rate-window'], {
+        limit: this.limitOf(command, share),
+        windowUs: this.options.windowMs * 1000,
+        countRejected: this.switches['rejected-calls'] === 'counted',
+      });
+      this.#rates.set(command, window);
+    }
+    return window;
+  }
+
+  setSwitches(switches: Partial<Switches>): void {
+    this.switches = { ...this.switches, ...switches };
+    this.#rates.clear();
+  }
+
+  setLimits(limits: Record<string, number>): void {
+    this.limits = { ...this.limits, ...limits };
+    this.#rates.clear();
+  }
+}

@@ -1,0 +1,85 @@
+import type { Switches } from './switches.ts';
+
+/** Judges the arrivals of one command. Times are the gate's stamps, microseconds. */
+export interface RateWindow {
+  /** Takes a call that arrived at `at`. False: over the limit (60007). */
+  take(at: number): boolean;
+}
+
+/** `countRejected`: a rejected call uses up the rate as an accepted one does. */
+export interface RateShape {
+  limit: number;
+  windowUs: number;
+  countRejected: boolean;
+}
+
+/**
+ * At most `limit` calls in any window, wherever it begins. Two calls exactly one window apart do not share one.
+ * Stamps may come slightly out of order (a large body is read to its end after a later small one), so a late one is
+ * put where it belongs and every window that holds it is looked at.
+ */
+function slidingWindow({ limit, windowUs, countRejected }: RateShape): RateWindow {
+  /** Accepted stamps in order, at least the last two windows of them. */
+  let stamps: number[] = [];
+  return {
+    take(at) {
+      let place = stamps.length;
+      while (place > 0 && (stamps[place - 1] as number) > at) place--;
+      stamps.splice(place, 0, at);
+      let within = true;
+      for (let first = Math.max(0, place - limit); first <= place && first + limit < stamps.length; first++) {
+        if ((stamps[first + limit] as number) - (stamps[first] as number) < windowUs) within = false;
+      }
+      if (!within && !countRejected) stamps.splice(place, 1);
+      if (stamps.length > 4 * limit + 1024) {
+        const newest = stamps.at(-1) as number;
+        stamps = stamps.filter((stamp, index) => index >= stamps.length - limit || newest - stamp < 2 * windowUs);
+      }
+      return within;
+    },
+  };
+}
+
+/** At most `limit` calls between two ticks of a clock with the window's period. Lets 2 × limit through around a tick. */
+function fixedWindow({ limit, windowUs, countRejected }: RateShape): RateWindow {
+  const counts = new Map<number, number>();
+  return {
+    take(at) {
+      const tick = Math.floor(at / windowUs);
+      const count = counts.get(tick) ?? 0;
+      const within = count < limit;
+      if (within || countRejected) counts.set(tick, count + 1);
+      for (const old of counts.keys()) if (old < tick - 1) counts.delete(old);
+      return within;
+    },
+  };
+}
+
+/** A bucket of `limit` tokens, refilled evenly over a window. A rested bucket lets almost 2 × limit through. */
+function tokenBucket({ limit, windowUs, countRejected }: RateShape): RateWindow {
+  let tokens = limit;
+  let filledAt = -Infinity;
+  return {
+    take(at) {
+      if (at > filledAt) {
+        tokens = Math.min(limit, tokens + ((at - filledAt) / windowUs) * limit);
+        filledAt = at;
+      }
+      const within = tokens >= 1;
+      if (within) tokens -= 1;
+      // A rejected call that counts pushes the next token away by one, to a whole bucket at most.
+      else if (countRejected) tokens = Math.max(-limit, tokens - 1);
+      return within;
+    },
+  };
+}
+
+const WINDOWS: Record<Switches['rate-window'], (shape: RateShape) => RateWindow> = {
+  sliding: slidingWindow,
+  fixed: fixedWindow,
+  bucket: tokenBucket,
+};
+
+export function makeRateWindow(kind: Switches['rate-window'], shape: RateShape): RateWindow {
+  return WINDOWS[kind](shape);
+}
