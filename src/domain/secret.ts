@@ -1,5 +1,3 @@
-import { inspect } from 'node:util';
-
 const HIDDEN = '[secret]';
 
 /** A value that must not be shown: it prints as `[secret]` everywhere, and is had by `reveal()` only. */
@@ -22,7 +20,8 @@ export class Secret {
     return HIDDEN;
   }
 
-  [inspect.custom](): string {
+  /** What `util.inspect` and `console.log` call. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
     return HIDDEN;
   }
 }

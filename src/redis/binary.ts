@@ -34,7 +34,8 @@ export function findRedisBinary(env: NodeJS.ProcessEnv, tried: string[] = []): R
       tried.push(`${path}: not there`);
       continue;
     }
-    const found = probe(path, { LD_LIBRARY_PATH: libraryFolders(join(tools, 'redis/usr/lib')).join(delimiter) }, tried);
+    const libraries = ['redis/usr/lib', 'redis/lib'].flatMap((folder) => libraryFolders(join(tools, folder)));
+    const found = probe(path, { LD_LIBRARY_PATH: libraries.join(delimiter) }, tried);
     if (found) return found;
   }
   return null;

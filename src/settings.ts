@@ -1,0 +1,158 @@
+import { z } from 'zod';
+import { checkBaseUrl, isRegion, REGIONS, type Region } from './chat/regions.ts';
+import { LOG_LEVELS, type LogLevel } from './log.ts';
+
+/** One environment variable: the source of its check and of its documentation. */
+export interface Setting<T> {
+  /** What it means, for the documentation. */
+  description: string;
+  /** What a value must look like, for the error message. */
+  expected: string;
+  /** As text; absent where there is none, or where it depends (then the description says on what). */
+  default?: string;
+  /** The value is never shown. */
+  secret?: true;
+  schema: z.ZodType<T, string>;
+}
+
+const WHOLE = /^\d{1,15}$/;
+
+function text(setting: Omit<Setting<string>, 'schema'>, accept: (value: string) => boolean = () => true) {
+  return { ...setting, schema: z.string().refine(accept) };
+}
+
+/** A whole number written in digits, so that `2e3`, `0x10` or `1.5` are refused. */
+function whole(min: number, max: number, setting: Omit<Setting<number>, 'schema' | 'expected'>): Setting<number> {
+  const schema = z
+    .string()
+    .regex(WHOLE)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max);
+  return { ...setting, expected: `a whole number from ${min} to ${max}`, schema };
+}
+
+function number(min: number, max: number, setting: Omit<Setting<number>, 'schema' | 'expected'>): Setting<number> {
+  const schema = z
+    .string()
+    .regex(/^\d+(\.\d+)?$/)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max);
+  return { ...setting, expected: `a number from ${min} to ${max}`, schema };
+}
+
+function isRedisUrl(value: string): boolean {
+  return URL.canParse(value) && /^rediss?:$/.test(new URL(value).protocol);
+}
+
+/** Every setting of befriend. Times are milliseconds unless the name says otherwise. */
+export const SETTINGS = {
+  REDIS_URL: text(
+    {
+      description: 'The Redis (6.2 or later) or Valkey to use. Absent: befriend starts a private one in its home',
+      expected: 'redis://[user:password@]host[:port][/db] or rediss://…',
+      secret: true,
+    },
+    isRedisUrl,
+  ),
+  BEFRIEND_HOME: text({
+    description: 'Folder of the jobs, their input and results, and of the private Redis',
+    expected: 'a folder',
+    default: './.befriend',
+  }),
+  CHAT_SDKAPPID: whole(1, 999_999_999_999, { description: 'SDKAppID of the Tencent Chat app' }),
+  CHAT_ADMIN: text(
+    {
+      description: 'UserID of an app admin, on whose behalf the calls are made',
+      expected: 'a UserID of 1 to 32 bytes',
+      default: 'administrator',
+    },
+    (value) => Buffer.byteLength(value) <= 32,
+  ),
+  CHAT_SECRET_KEY: text({
+    description: "The app's secret key, from which UserSigs are made and renewed. Either this or CHAT_USERSIG",
+    expected: 'the secret key of the app',
+    secret: true,
+  }),
+  CHAT_USERSIG: text(
+    {
+      description: 'A UserSig of CHAT_ADMIN made elsewhere. Jobs stop when it expires',
+      expected: 'a UserSig (letters, digits, * - _)',
+      secret: true,
+    },
+    (value) => /^[A-Za-z0-9*_-]+$/.test(value),
+  ),
+  CHAT_REGION: {
+    description: 'Data centre of the app. Either this or CHAT_BASE_URL',
+    expected: `one of ${REGIONS.join(', ')}`,
+    schema: z.string().transform((value, context): Region => {
+      if (isRegion(value)) return value;
+      context.addIssue('no such region');
+      return z.NEVER;
+    }),
+  } satisfies Setting<Region>,
+  CHAT_BASE_URL: {
+    description: 'Where the API answers, instead of CHAT_REGION: a simulator, a proxy',
+    expected: 'a URL like https://console.tim.qq.com or http://127.0.0.1:7301',
+    schema: z.string().transform((value, context): string => {
+      const { url, problem } = checkBaseUrl(value);
+      if (problem === null) return url;
+      context.addIssue(problem);
+      return z.NEVER;
+    }),
+  } satisfies Setting<string>,
+  CHAT_CALLS_PER_SECOND: whole(1, 100_000, {
+    description:
+      "Most calls a second of each command of the app. The vendor's alarm fires at 80 % of the limit, so at the " +
+      'default it will; 159 keeps it quiet',
+    default: '200',
+  }),
+  LOG_LEVEL: {
+    description: 'Least level that is logged, to stderr. Default: warn on a terminal, else info',
+    expected: `one of ${LOG_LEVELS.join(', ')}`,
+    schema: z.enum(LOG_LEVELS),
+  } satisfies Setting<LogLevel>,
+  BEFRIEND_WINDOW_MS: whole(10, 60_000, {
+    description: 'Window of the rate limit: at most CHAT_CALLS_PER_SECOND calls fall into any one',
+    default: '1000',
+  }),
+  BEFRIEND_MARGIN_MS: number(0, 1000, {
+    description:
+      'Time added to the window before a token comes back: must exceed the spread of the way to the service. ' +
+      "Absent: the limiter's own choice",
+  }),
+  BEFRIEND_LATENESS_MS: number(1, 1000, {
+    description: 'A call that would leave later than this after its slot is not sent; it takes another slot',
+    default: '20',
+  }),
+  BEFRIEND_CALL_TIMEOUT_MS: whole(10, 600_000, {
+    description: 'A call without an answer is given up after this time',
+    default: '10000',
+  }),
+  BEFRIEND_SERVICE_LIMIT_MS: whole(0, 60_000, {
+    description: "The service's own time limit: an unanswered write may still be running for so long",
+    default: '3000',
+  }),
+  BEFRIEND_ATTEMPTS: whole(1, 100, {
+    description: 'Calls that may carry an item before its transient fault is final',
+    default: '5',
+  }),
+  BEFRIEND_BACKOFF_SCALE: number(0, 1000, {
+    description: 'Every delay before a further attempt is multiplied by this',
+    default: '1',
+  }),
+  BEFRIEND_CONCURRENCY: whole(1, 1000, {
+    description: 'Chunks that one caller process holds at once, waiting or in flight',
+    default: '64',
+  }),
+  BEFRIEND_READY_SECONDS: number(0.1, 60, {
+    description: 'Seconds of calls that are kept ready in the queue: how soon pause and urgent jobs take effect',
+    default: '2',
+  }),
+  BEFRIEND_REDIS_SERVER: text({
+    description: 'The redis-server or valkey-server to start, instead of the first that is found',
+    expected: 'the path of an executable',
+  }),
+} as const;
+
+export type SettingName = keyof typeof SETTINGS;
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
