@@ -49,7 +49,7 @@ export function startCaller({ connection, keys, command, concurrency, parts, log
     removeOnFail: { count: 0 },
   });
   // Without a listener BullMQ's errors would end the process. Lost connections come back by themselves.
-  worker.on('error', (error) => log.warn({ err: error, command }, 'caller: queue error'));
+  worker.on('error', (error) => log.info({ err: error, command }, 'caller: queue error'));
   worker.on('failed', (job, error) =>
     log.error({ ...job?.data, err: error }, 'caller: a chunk failed unexpectedly; feed adds it again'),
   );

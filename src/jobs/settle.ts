@@ -87,9 +87,14 @@ export function settleWithoutCall(items: readonly OpenItem[]): SettledItem[] {
   return items.map((open) => ({ ...pickItem(open), attempts: open.attempts, settlement: lastWord(open) }));
 }
 
-/** Waiting is not failing: a throttled or refused call leaves the attempts as they are. */
+/** Waiting is not failing: a call that was throttled, refused or never left spends no attempt. */
 function spendsAttempt(fault: Fault): boolean {
-  return fault.kind !== 'throttled' && fault.kind !== 'credentials';
+  return fault.kind !== 'throttled' && fault.kind !== 'credentials' && !neverSent(fault);
+}
+
+/** An API that cannot be reached: the chunk waits for it, however long. */
+function neverSent(fault: Fault): boolean {
+  return fault.kind === 'transient' && fault.code === null && fault.answered;
 }
 
 function mostAttempts(fault: Fault, policy: Policy): number {
@@ -102,7 +107,7 @@ function delayAfter({ fault, attempts }: OpenItem, writes: boolean, policy: Poli
   if (fault?.kind === 'throttled') return policy.throttledMs;
   if (fault === null || fault.kind === 'credentials') return 0;
   const curve = policy.curves[fault.kind === 'transient' ? fault.curve : 'internal'];
-  const delay = delayBefore(curve, attempts, policy.random) * policy.backoffScale;
+  const delay = delayBefore(curve, Math.max(1, attempts), policy.random) * policy.backoffScale;
   // An unanswered write may still be running: another one of the same list would collide with it (30008).
   return Math.round(writes && mayHold(fault) ? Math.max(delay, policy.serviceLimitMs) : delay);
 }

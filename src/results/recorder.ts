@@ -200,13 +200,15 @@ async function dropAll(sinks: Map<string, Sink>): Promise<void> {
 }
 
 type StreamEntry = [id: string, fields: string[]];
-/** RESP2 gives pairs, RESP3 a map. */
-type StreamReply = [string, StreamEntry[]][] | Record<string, StreamEntry[]> | Map<string, StreamEntry[]> | null;
+/** RESP2 gives pairs; RESP3 a map, which ioredis hands out flat. */
+type StreamReply = ([string, StreamEntry[]] | string | StreamEntry[])[] | null;
 
 function streamsOf(reply: StreamReply): [string, StreamEntry[]][] {
   if (reply === null) return [];
-  if (Array.isArray(reply)) return reply;
-  return reply instanceof Map ? [...reply] : Object.entries(reply);
+  if (Array.isArray(reply[0])) return reply as [string, StreamEntry[]][];
+  const pairs: [string, StreamEntry[]][] = [];
+  for (let i = 0; i < reply.length; i += 2) pairs.push([reply[i] as string, reply[i + 1] as StreamEntry[]]);
+  return pairs;
 }
 
 interface ParsedEntry {

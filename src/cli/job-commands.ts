@@ -1,0 +1,102 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { Argument, Command } from 'commander';
+import type { Job } from '../befriend.ts';
+import type { JobState, JobStatus } from '../domain/job.ts';
+import { type Status, STATUSES } from '../domain/outcome.ts';
+import { exitCodeOf } from '../results/report.ts';
+import { EXIT, readContext, UsageError, withBefriend } from './context.ts';
+import { count, openProgress, progressLine } from './progress.ts';
+import { printMatching } from './deliver.ts';
+import { reportText } from './report-text.ts';
+
+type Exit = (code: number) => void;
+
+/** `befriend jobs`, `status`, `results`, `pause`, `resume`, `cancel`: look and steer. They run no job themselves. */
+export function jobCommands(exit: Exit): Command[] {
+  return [
+    new Command('jobs')
+      .description('all jobs, newest first')
+      .option('--json', 'one JSON array')
+      .action(async (flags: { json?: boolean }) => exit(await jobs(flags))),
+    withJob('status', 'state, totals, calls of a job')
+      .option('--watch', 'follow it until it is over')
+      .option('--json', 'the report as one JSON object')
+      .action(async (id: string, flags: { watch?: boolean; json?: boolean }) => exit(await status(id, flags))),
+    withJob('results', 'outcomes of a job, one JSON line a row')
+      .option('--follow', 'go on until the job is over')
+      .option('--status <list>', `only these, e.g. failed,unknown (${STATUSES.join(', ')})`)
+      .action(async (id: string, flags: { follow?: boolean; status?: string }) => exit(await results(id, flags))),
+    steering('pause', 'stop calling; `resume` goes on', 'paused', (job) => job.pause(), exit),
+    steering('resume', 'go on with a paused or stopped job', 'running', (job) => job.resume(), exit),
+    steering('cancel', 'end a job: rows never sent become skipped', 'cancelled', (job) => job.cancel(), exit),
+  ];
+}
+
+function withJob(name: string, about: string): Command {
+  return new Command(name).description(about).addArgument(new Argument('<job>', 'its id: befriend jobs lists them'));
+}
+
+async function jobs({ json }: { json?: boolean }): Promise<number> {
+  const all = await withBefriend(readContext('app'), (befriend) => befriend.jobs());
+  if (json) process.stdout.write(`${JSON.stringify(all)}\n`);
+  else process.stdout.write(all.length === 0 ? 'no jobs yet\n' : `${all.map(jobLine).join('\n')}\n`);
+  return EXIT.ok;
+}
+
+function jobLine({ id, name, state, totals }: JobStatus): string {
+  const done = totals.accepted - totals.open;
+  const named = name === id ? '' : `  ${name}`;
+  return `${id}  ${state.padEnd(9)}  ${count(done)}/${count(totals.accepted)} rows${named}`;
+}
+
+async function status(id: string, { watch, json }: { watch?: boolean; json?: boolean }): Promise<number> {
+  const context = readContext('app');
+  return withBefriend(context, async (befriend) => {
+    const job = await befriend.job(id);
+    if (watch) await watchJob(job, context.config.tuning);
+    const report = await job.report();
+    process.stdout.write(json ? `${JSON.stringify(report)}\n` : reportText(report, context.config.tuning));
+    return watch ? exitCodeOf(report, false) : EXIT.ok;
+  });
+}
+
+async function watchJob(job: Job, rate: { callsPerSecond: number; windowMs: number }): Promise<void> {
+  const progress = openProgress(process.stderr, () => performance.now());
+  const line = progressLine(rate);
+  let over = false;
+  const done = job.done().finally(() => {
+    over = true;
+  });
+  while (!over) {
+    progress.show(line(await job.status(), Date.now()));
+    await Promise.race([done, wait(500)]);
+  }
+  await done;
+  progress.end();
+}
+
+async function results(id: string, { follow, status: list }: { follow?: boolean; status?: string }): Promise<number> {
+  const wanted = list?.split(',').map((name) => name.trim());
+  const odd = wanted?.filter((name) => !STATUSES.includes(name as Status)) ?? [];
+  if (odd.length > 0) throw new UsageError(`--status ${odd.join(',')}: expected some of ${STATUSES.join(', ')}.`);
+  return withBefriend(readContext('app'), async (befriend) => {
+    const job = await befriend.job(id);
+    await printMatching(job, process.stdout, { follow: follow === true, statuses: wanted as Status[] | undefined });
+    return EXIT.ok;
+  });
+}
+
+function steering(
+  name: string,
+  about: string,
+  wanted: JobState,
+  act: (job: Job) => Promise<JobState>,
+  exit: Exit,
+): Command {
+  return withJob(name, about).action(async (id: string) => {
+    const state = await withBefriend(readContext('app'), async (befriend) => act(await befriend.job(id)));
+    process.stderr.write(`job ${id}: ${state}\n`);
+    if (state !== wanted) throw new UsageError(`a job that is ${state} cannot be changed by ${name}.`);
+    exit(EXIT.ok);
+  });
+}

@@ -1,0 +1,164 @@
+import { stat } from 'node:fs/promises';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import type { ChatClient } from '../chat/client.ts';
+import { DEFAULT_CURVES } from '../domain/backoff.ts';
+import { OPERATIONS } from '../domain/operation.ts';
+import { createLimiter, type Limiter } from '../limiter/limiter.ts';
+import { runRecorder } from '../results/recorder.ts';
+import { type Caller, startCaller } from './caller.ts';
+import { runFeeder } from './feeder.ts';
+import { jobFolder } from './home.ts';
+import type { Keys } from './keys.ts';
+import type { Ledger } from './ledger.ts';
+import { type ChunkQueue, openQueue } from './queue.ts';
+import { THROTTLED_MS } from './settle.ts';
+
+export type Role = 'feed' | 'call' | 'record';
+export const ROLES: readonly Role[] = ['feed', 'call', 'record'];
+
+/** How the roles behave. Times in milliseconds unless named otherwise. */
+export interface RoleTuning {
+  callsPerSecond: number;
+  windowMs: number;
+  marginMs: number | null;
+  latenessMs: number;
+  callTimeoutMs: number;
+  serviceLimitMs: number;
+  attempts: number;
+  backoffScale: number;
+  concurrency: number;
+  readySeconds: number;
+}
+
+export interface RolesOptions {
+  roles: readonly Role[];
+  sdkAppId: number;
+  home: string;
+  redis: Redis;
+  keys: Keys;
+  ledger: Ledger;
+  /** Makes the client when the role `call` is among them. */
+  chat: () => ChatClient;
+  tuning: RoleTuning;
+  log: Logger;
+}
+
+export interface Roles {
+  /** Stops taking work, gives calls in flight the grace time, then aborts. Never hangs. */
+  stop(graceMs?: number): Promise<void>;
+}
+
+const GRACE_MS = 5000;
+/** Calls that a limit of 200 a second allows; the documented limits of other commands are a share of it. */
+const FULL_RATE = 200;
+
+/** Runs the given roles in this process until stopped. */
+export function startRoles(options: RolesOptions): Roles {
+  const { roles, redis, keys, log } = options;
+  const commands = [...new Set(Object.values(OPERATIONS).map(({ command }) => command))];
+  const abort = new AbortController();
+  const blocking: Redis[] = [];
+  const ownConnection = (): Redis => {
+    const connection = redis.duplicate();
+    connection.on('error', (error: Error) => log.debug({ err: error }, 'redis'));
+    blocking.push(connection);
+    return connection;
+  };
+  const queues = new Map<string, ChunkQueue>();
+  const queueOf = (command: string): ChunkQueue => {
+    const queue = queues.get(command) ?? openQueue(redis, keys, command);
+    if (!queues.has(command)) queue.on('error', (error) => log.debug({ err: error, command }, 'queue'));
+    queues.set(command, queue);
+    return queue;
+  };
+
+  const loops: Promise<void>[] = [];
+  if (roles.includes('feed')) {
+    const { readySeconds, callsPerSecond, windowMs } = options.tuning;
+    const readyWindow = Math.ceil((callsPerSecond * 1000 * readySeconds) / windowMs);
+    const parts = { ...options, queueOf, readyWindow, blocking: ownConnection(), eventsKey: keys.events };
+    loops.push(runFeeder(parts, abort.signal));
+  }
+  const calling = roles.includes('call') ? startCalling(commands, options) : null;
+  if (roles.includes('record')) {
+    const parts = {
+      ...options,
+      blocking: ownConnection(),
+      resultsKey: keys.results,
+      jobKey: keys.job,
+      folderOf: (job: string) => folderIn(options.home, job),
+      at: () => new Date().toISOString(),
+    };
+    loops.push(runRecorder(parts, abort.signal));
+  }
+
+  let stopped: Promise<void> | null = null;
+  const stop = async (graceMs: number): Promise<void> => {
+    await calling?.stop(graceMs);
+    abort.abort(new Error('stopped'));
+    // A blocked read ends with its connection.
+    for (const connection of blocking) connection.disconnect();
+    await Promise.allSettled(loops);
+    for (const queue of queues.values()) queue.disconnect().catch(() => {});
+  };
+  return { stop: (graceMs = GRACE_MS) => (stopped ??= stop(graceMs)) };
+}
+
+/** One caller and one limiter a command; they share the HTTP client. */
+function startCalling(commands: readonly string[], options: RolesOptions): Caller {
+  const { redis, keys, ledger, sdkAppId, tuning, log } = options;
+  const chat = options.chat();
+  const limiters: Limiter[] = [];
+  const callers = commands.map((command) => {
+    const limiter = createLimiter({
+      redis,
+      app: sdkAppId,
+      command,
+      rate: { calls: rateOf(command, tuning.callsPerSecond), windowMs: tuning.windowMs },
+      ...(tuning.marginMs !== null && { marginMs: tuning.marginMs }),
+      latenessMs: tuning.latenessMs,
+      callTimeoutMs: tuning.callTimeoutMs,
+      log,
+    });
+    limiters.push(limiter);
+    const policy = {
+      attempts: tuning.attempts,
+      curves: DEFAULT_CURVES,
+      backoffScale: tuning.backoffScale,
+      throttledMs: THROTTLED_MS * tuning.backoffScale,
+      serviceLimitMs: tuning.serviceLimitMs,
+      random: Math.random,
+    };
+    const parts = {
+      ledger,
+      chat,
+      limiter,
+      policy,
+      callTimeoutMs: tuning.callTimeoutMs,
+      now: () => performance.now(),
+      wallClock: () => Date.now(),
+      at: () => new Date().toISOString(),
+      log,
+    };
+    return startCaller({ connection: redis, keys, command, concurrency: tuning.concurrency, parts, log });
+  });
+  return {
+    async stop(graceMs) {
+      await Promise.all(callers.map((caller) => caller.stop(graceMs)));
+      await Promise.all(limiters.map((limiter) => limiter.close()));
+      chat.close();
+    },
+  };
+}
+
+function rateOf(command: string, callsPerSecond: number): number {
+  const documented = Object.values(OPERATIONS).find((operation) => operation.command === command)?.callsPerSecond;
+  return Math.max(1, Math.floor((callsPerSecond * (documented ?? FULL_RATE)) / FULL_RATE));
+}
+
+/** The job's folder, or null when its spool is in another home. */
+async function folderIn(home: string, job: string): Promise<string | null> {
+  const folder = jobFolder(home, job);
+  return (await stat(folder).catch(() => null)) === null ? null : folder;
+}

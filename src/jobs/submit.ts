@@ -1,0 +1,176 @@
+import { createHash } from 'node:crypto';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { JobDescriptor, Priority } from '../domain/job.ts';
+import { type OperationName, type OperationOptions, OPERATIONS } from '../domain/operation.ts';
+import { type Prepared, type PrepareOptions, prepare } from '../intake/prepare.ts';
+import { digestOf } from '../intake/digest.ts';
+import type { Source } from '../intake/source.ts';
+import { intakeFolder, jobFolder, REJECTS_FILE } from './home.ts';
+import type { Ledger } from './ledger.ts';
+
+/** What is asked for. */
+export interface Submission {
+  operation: OperationName;
+  options?: OperationOptions;
+  /** For people; default: the job's id. */
+  name?: string;
+  priority?: Priority;
+  /** The same key always means the same job, finished or not. Without one, content and options are the key. */
+  idempotencyKey?: string;
+  /** Do not go on with an unfinished job of the same content and options: make another one. */
+  again?: boolean;
+  /** Accept ids with characters that the vendor's rules do not list. */
+  looseIds?: boolean;
+}
+
+export interface Submitted {
+  kind: 'created' | 'existing';
+  job: string;
+  /** What intake found; null when the job was there already and nothing was read. */
+  prepared: Prepared | null;
+}
+
+/** The idempotency key names a job of other content, operation or options. */
+export class KeyConflict extends Error {
+  override name = 'KeyConflict';
+}
+
+export interface SubmitParts {
+  home: string;
+  ledger: Ledger;
+  /** Milliseconds since 1970. */
+  wallClock: () => number;
+  random: () => number;
+  signal?: AbortSignal;
+  onProgress?: PrepareOptions['onProgress'];
+}
+
+/**
+ * Intake, spool, job: a row is accepted when the `submit` script has run. A crash before leaves a folder under
+ * `intake` that the next start removes, and nothing else.
+ */
+export async function submit(source: Source, asked: Submission, parts: SubmitParts): Promise<Submitted> {
+  const { home, ledger } = parts;
+  if (source.kind === 'file' && !asked.again) {
+    const known = await findJob(fingerprintOf(asked, await digestOf(source.path)), asked, ledger);
+    if (known !== null) return { kind: 'existing', job: known, prepared: null };
+  }
+  const id = makeId(asked.operation, parts);
+  const folder = intakeFolder(home, id);
+  await mkdir(folder, { recursive: true });
+  try {
+    const prepared = await prepareIn(folder, source, asked, parts);
+    const fingerprint = fingerprintOf(asked, prepared.digest);
+    const job = describe(id, fingerprint, asked, prepared, parts);
+    await publish(folder, home, id);
+    const { kind, job: named } = await ledger.submit(job, asked.idempotencyKey !== undefined, parts.wallClock());
+    if (kind === 'created') return { kind, job: id, prepared };
+    // Somebody was faster with the same rows; theirs are in its spool.
+    await rm(jobFolder(home, id), { recursive: true, force: true });
+    if (kind === 'conflict') throw conflict(asked, named);
+    return { kind, job: named, prepared };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** The spool gets its place in the home, durably: the ledger must never name a spool that a power cut undoes. */
+async function publish(folder: string, home: string, id: string): Promise<void> {
+  await mkdir(join(home, 'jobs'), { recursive: true });
+  await rename(folder, jobFolder(home, id));
+  const jobs = await open(join(home, 'jobs'));
+  await jobs.sync();
+  await jobs.close();
+}
+
+/** Intake only: what the job would be. Leaves nothing behind but the rejects, at `rejectsPath`. */
+export async function plan(
+  source: Source,
+  asked: Submission,
+  rejectsPath: string,
+  parts: Omit<SubmitParts, 'ledger'>,
+): Promise<Prepared> {
+  const folder = intakeFolder(parts.home, makeId(asked.operation, parts));
+  await mkdir(folder, { recursive: true });
+  try {
+    return await prepareIn(folder, source, asked, parts, rejectsPath);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function prepareIn(
+  folder: string,
+  source: Source,
+  { operation, options = {}, looseIds = false }: Submission,
+  { signal, onProgress }: Pick<SubmitParts, 'signal' | 'onProgress'>,
+  rejectsPath = join(folder, REJECTS_FILE),
+): Promise<Prepared> {
+  return prepare(source, {
+    operation: OPERATIONS[operation],
+    options,
+    dir: folder,
+    rejectsPath,
+    looseIds,
+    signal,
+    onProgress,
+  });
+}
+
+/** The unfinished job of these rows, or the job of the idempotency key. */
+async function findJob(fingerprint: string, asked: Submission, ledger: Ledger): Promise<string | null> {
+  const id = await ledger.find(asked.idempotencyKey ?? fingerprint);
+  const job = id === null ? null : await ledger.status(id);
+  if (job === null) return null;
+  if (job.fingerprint !== fingerprint) throw conflict(asked, job.id);
+  const finished = job.state === 'completed' || job.state === 'cancelled';
+  return finished && asked.idempotencyKey === undefined ? null : job.id;
+}
+
+function conflict({ idempotencyKey }: Submission, job: string): KeyConflict {
+  return new KeyConflict(
+    `The idempotency key "${idempotencyKey}" belongs to job ${job}, which has other rows, another operation or other ` +
+      'options. Nothing was submitted: use a new key for new content.',
+  );
+}
+
+/** The identity of what is asked: operation, options that change calls or rows, and content. */
+function fingerprintOf({ operation, options = {}, looseIds = false }: Submission, digest: string): string {
+  const chosen = Object.entries({ ...options, looseIds })
+    .filter(([, value]) => value !== undefined && value !== false)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256')
+    .update(JSON.stringify([operation, chosen, digest]))
+    .digest('hex');
+}
+
+function describe(
+  id: string,
+  fingerprint: string,
+  { operation, options = {}, name = id, priority = 'normal', idempotencyKey, again }: Submission,
+  { totals, chunks }: Prepared,
+  { wallClock }: SubmitParts,
+): JobDescriptor {
+  return {
+    id,
+    name,
+    operation,
+    options,
+    priority,
+    key: idempotencyKey ?? (again ? `${fingerprint}+${id}` : fingerprint),
+    fingerprint,
+    chunks,
+    ...totals,
+    createdAt: new Date(wallClock()).toISOString(),
+  };
+}
+
+/** e.g. import-20261121-231501-4f2a: readable, sorted by time, unique with the ledger's help. */
+function makeId(operation: OperationName, { wallClock, random }: Pick<SubmitParts, 'wallClock' | 'random'>): string {
+  const stamp = new Date(wallClock()).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
+  const tail = Math.floor(random() * 2 ** 32)
+    .toString(16)
+    .padStart(8, '0');
+  return `${operation}-${stamp}-${tail}`;
+}

@@ -1,0 +1,57 @@
+import type { JobState, JobStatus } from '../domain/job.ts';
+import type { OperationName } from '../domain/operation.ts';
+import type { Totals } from '../domain/totals.ts';
+
+/** What became of a job, as `--json` prints it. */
+export interface Report {
+  job: string;
+  operation: OperationName;
+  state: JobState | 'planned';
+  /** Why the state is what it is, where something said so. */
+  reason?: string;
+  totals: Totals;
+  /** Rows by the service's code, other than 0. */
+  codes: Record<string, number>;
+  /** Rows by relation, of a check. */
+  relations: Record<string, number>;
+  calls: { planned: number; made: number; throttled: number; retried: number };
+  /** From submission to the end, or to now. */
+  seconds: number;
+  callsPerSecond: number;
+  results: string | null;
+  rejects: string | null;
+}
+
+export function reportOf(
+  job: JobStatus,
+  files: { results: string | null; rejects: string | null },
+  nowMs: number,
+): Report {
+  const end = job.finishedAt === '' ? nowMs : Date.parse(job.finishedAt);
+  const seconds = Math.max(0, end - Date.parse(job.createdAt)) / 1000;
+  return {
+    job: job.id,
+    operation: job.operation,
+    // Settled rows are not the whole of it: the file must have them.
+    state: job.state,
+    ...(job.reason !== '' && { reason: job.reason }),
+    totals: job.totals,
+    codes: job.codes,
+    relations: job.relations,
+    calls: job.calls,
+    seconds: Math.round(seconds * 1000) / 1000,
+    callsPerSecond: seconds === 0 ? 0 : Math.round((job.calls.made / seconds) * 10) / 10,
+    ...files,
+  };
+}
+
+/** 0: every row holds or waits for its peer, none invalid. 1: finished with others. 3: not finished. */
+export function exitCodeOf(report: Report, allowRejects: boolean): 0 | 1 | 3 {
+  if (report.state !== 'completed') return report.state === 'planned' ? plannedCode(report, allowRejects) : 3;
+  const { failed, unknown, skipped, open } = report.totals;
+  return failed + unknown + skipped + open > 0 ? 1 : plannedCode(report, allowRejects);
+}
+
+function plannedCode({ totals }: Report, allowRejects: boolean): 0 | 1 {
+  return totals.invalid > 0 && !allowRejects ? 1 : 0;
+}
