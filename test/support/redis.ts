@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
@@ -14,6 +15,8 @@ export interface TestRedis {
   pid(): number;
   /** Another connection, closed with the server. */
   connect(): Promise<Redis>;
+  /** Lets other processes in by TCP, on a loopback port; the URL. */
+  listen(): Promise<string>;
   /** SIGKILL, then the same server again from its AOF. */
   restart(): Promise<void>;
   /** SIGKILL without a successor. */
@@ -30,18 +33,25 @@ export async function testRedis(): Promise<TestRedis> {
   const socket = join(dir, 'redis.sock');
   const clients: Redis[] = [];
   let server: ChildProcess;
+  let port = 0;
 
   const start = async (): Promise<void> => {
     server = spawn(
       binary.path,
-      ['--port', '0', '--unixsocket', socket, '--dir', dir, '--save', '', '--appendonly', 'yes'].concat([
-        '--appendfsync',
-        'everysec',
-        '--maxmemory-policy',
-        'noeviction',
-        '--daemonize',
-        'no',
-      ]),
+      [
+        '--port',
+        String(port),
+        '--bind',
+        '127.0.0.1',
+        '--unixsocket',
+        socket,
+        '--dir',
+        dir,
+        '--save',
+        '',
+        '--appendonly',
+        'yes',
+      ].concat(['--appendfsync', 'everysec', '--maxmemory-policy', 'noeviction', '--daemonize', 'no']),
       { env: { ...process.env, ...binary.env }, stdio: ['ignore', 'pipe', 'inherit'] },
     );
     let log = '';
@@ -75,6 +85,11 @@ export async function testRedis(): Promise<TestRedis> {
     pid: () => server.pid as number,
     kill,
     start,
+    listen: async () => {
+      port = await freePort();
+      await redis.config('SET', 'port', String(port));
+      return `redis://127.0.0.1:${port}`;
+    },
     restart: async () => {
       await kill();
       await start();
@@ -85,4 +100,13 @@ export async function testRedis(): Promise<TestRedis> {
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
 }
