@@ -5,7 +5,8 @@ import type { Logger } from 'pino';
 import { createChatClient } from './chat/client.ts';
 import { baseUrlOf } from './chat/regions.ts';
 import { fixedUserSig, userSigFromKey } from './chat/usersig-source.ts';
-import type { AppConfig, ChatConfig, CallConfig } from './config.ts';
+import { type AppConfig, type CallConfig, type ChatConfig, readConfig, readEnvironment, secretsOf } from './config.ts';
+import { createLog } from './log.ts';
 import type { JobState, JobStatus, Steering } from './domain/job.ts';
 import type { Outcome } from './domain/outcome.ts';
 import type { Prepared } from './intake/prepare.ts';
@@ -75,8 +76,11 @@ export class JobNotFound extends Error {
 }
 
 export interface OpenOptions {
-  log: Logger;
-  /** For the search of a redis-server. Default: process.env */
+  /** Default: read from `env` and the .env file of the working directory, with all that calling needs. */
+  config?: AppConfig | CallConfig;
+  /** Default: a log to stderr at the configured level. */
+  log?: Logger;
+  /** Default: process.env */
   env?: NodeJS.ProcessEnv;
 }
 
@@ -85,10 +89,12 @@ const LOOK_MS = 200;
 
 /**
  * Connects to Redis (REDIS_URL, or the embedded one of the home) and gives the app's jobs.
- * @throws RedisError when no Redis can be used
+ * @throws ConfigError with everything that is wrong with the settings; RedisError when no Redis can be used
  */
-export async function openBefriend(config: AppConfig | CallConfig, options: OpenOptions): Promise<Befriend> {
-  const { log, env = process.env } = options;
+export async function openBefriend(options: OpenOptions = {}): Promise<Befriend> {
+  const env = readEnvironment(process.cwd(), options.env ?? process.env);
+  const config = options.config ?? readConfig(env, { need: 'chat', terminal: process.stderr.isTTY === true });
+  const log = options.log ?? createLog({ level: config.logLevel, secrets: secretsOf(config) });
   const { home, sdkAppId, tuning } = config;
   await mkdir(join(home, 'jobs'), { recursive: true });
   await removeLitter(home);

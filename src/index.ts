@@ -1,8 +1,8 @@
 /**
- * befriend as a library: open it with a configuration, submit rows, follow outcomes.
+ * befriend as a library: open it, submit rows, follow outcomes.
  *
  * @example
- * const befriend = await openBefriend(readConfig(process.env, { need: 'chat' }), { log: createLog({ level: 'warn' }) });
+ * const befriend = await openBefriend(); // settings from the environment, as the command line's
  * befriend.work();
  * const job = await befriend.submit({ kind: 'rows', rows: [{ from: 'a', to: 'b' }] }, { operation: 'import' });
  * for await (const { from, to, status } of job.outcomes()) console.log(from, to, status);

@@ -7,9 +7,6 @@ import { infoOf, isCode, isRecord } from './envelope.ts';
 /** What an answer says about one item: settled for good, or a fault that may pass. */
 export type Verdict = { settlement: Settlement } | { fault: Fault };
 
-/** Commands whose items carry a Relation (Chat API 1047/34907). */
-const TELLS_RELATION: ReadonlySet<string> = new Set(['friend_check']);
-
 const RELATIONS: ReadonlySet<unknown> = new Set<Relation>([
   'CheckResult_Type_AWithB',
   'CheckResult_Type_NoRelation',
@@ -67,7 +64,7 @@ function readItem(operation: Operation, entry: Record<string, unknown>): Verdict
 }
 
 function succeeded(operation: Operation, entry: Record<string, unknown>, info: string): Verdict {
-  if (!TELLS_RELATION.has(operation.command)) return { settlement: { status: 'ok', code: 0, info } };
+  if (!operation.tellsRelation) return { settlement: { status: 'ok', code: 0, info } };
   const relation = entry.Relation;
   if (!isRelation(relation)) return unreadable('the item has no known Relation');
   return { settlement: { status: 'ok', code: 0, info, relation } };

@@ -52,7 +52,7 @@ export function readContext(need: 'nothing' | 'app' | 'chat'): CliContext<Config
 
 /** Opens befriend for one command and closes it whatever happens. */
 export async function withBefriend<T>(context: CliContext, act: (befriend: Befriend) => Promise<T>): Promise<T> {
-  const befriend = await openBefriend(context.config, { log: context.log });
+  const befriend = await openBefriend(context);
   try {
     return await act(befriend);
   } finally {

@@ -1,13 +1,13 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { Argument, Command } from 'commander';
 import type { Job } from '../befriend.ts';
 import type { JobState, JobStatus } from '../domain/job.ts';
 import { type Status, STATUSES } from '../domain/outcome.ts';
 import { exitCodeOf } from '../results/report.ts';
 import { EXIT, readContext, UsageError, withBefriend } from './context.ts';
-import { count, openProgress, progressLine } from './progress.ts';
+import { count, openProgress } from './progress.ts';
 import { printMatching } from './deliver.ts';
 import { reportText } from './report-text.ts';
+import { watch } from './watch.ts';
 
 type Exit = (code: number) => void;
 
@@ -49,30 +49,15 @@ function jobLine({ id, name, state, totals }: JobStatus): string {
   return `${id}  ${state.padEnd(9)}  ${count(done)}/${count(totals.accepted)} rows${named}`;
 }
 
-async function status(id: string, { watch, json }: { watch?: boolean; json?: boolean }): Promise<number> {
+async function status(id: string, { watch: follow, json }: { watch?: boolean; json?: boolean }): Promise<number> {
   const context = readContext('app');
   return withBefriend(context, async (befriend) => {
     const job = await befriend.job(id);
-    if (watch) await watchJob(job, context.config.tuning);
-    const report = await job.report();
+    const progress = openProgress(process.stderr, () => performance.now());
+    const report = follow ? await watch(job, context.config.tuning, progress) : await job.report();
     process.stdout.write(json ? `${JSON.stringify(report)}\n` : reportText(report, context.config.tuning));
-    return watch ? exitCodeOf(report, false) : EXIT.ok;
+    return follow ? exitCodeOf(report, false) : EXIT.ok;
   });
-}
-
-async function watchJob(job: Job, rate: { callsPerSecond: number; windowMs: number }): Promise<void> {
-  const progress = openProgress(process.stderr, () => performance.now());
-  const line = progressLine(rate);
-  let over = false;
-  const done = job.done().finally(() => {
-    over = true;
-  });
-  while (!over) {
-    progress.show(line(await job.status(), Date.now()));
-    await Promise.race([done, wait(500)]);
-  }
-  await done;
-  progress.end();
 }
 
 async function results(id: string, { follow, status: list }: { follow?: boolean; status?: string }): Promise<number> {

@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { type Befriend, reachChat, type SubmittedJob } from '../befriend.ts';
 import type { CallConfig } from '../config.ts';
 import type { Priority } from '../domain/job.ts';
@@ -12,6 +11,7 @@ import {
   ApiUnreachable,
   type CliContext,
   EXIT,
+  Interrupted,
   onInterrupt,
   readContext,
   UsageError,
@@ -19,8 +19,9 @@ import {
 } from './context.ts';
 import { deliver, printOutcomes } from './deliver.ts';
 import { plannedReport, plannedText } from './planned.ts';
-import { count, openProgress, type Progress, progressLine } from './progress.ts';
+import { count, openProgress, type Progress } from './progress.ts';
 import { reportText } from './report-text.ts';
+import { watch } from './watch.ts';
 
 export interface Flags {
   out?: string;
@@ -160,32 +161,13 @@ async function accept(befriend: Befriend, { source, asked, signal, progress }: R
   return job;
 }
 
-const LOOK_MS = 500;
-
 /** Shows progress until the job is over. @throws the interrupt, after saying how to go on */
 async function follow(job: SubmittedJob, { signal, progress }: Run, { config }: CliContext): Promise<Report> {
-  const line = progressLine(config.tuning);
-  const over = job.done(signal);
-  let running = true;
-  const show = async (): Promise<void> => {
-    while (running) {
-      progress.show(line(await job.status(), Date.now()));
-      await wait(LOOK_MS);
-    }
-  };
-  const shown = show();
   try {
-    return await over;
+    return await watch(job, config.tuning, progress, signal);
   } catch (error) {
     if (!signal.aborted) throw error;
-    throw Object.assign(
-      new Error(`interrupted. Job ${job.id} stays where it is: the same command goes on with it.`, { cause: error }),
-      { name: 'AbortError' },
-    );
-  } finally {
-    running = false;
-    await shown.catch(() => {});
-    progress.end();
+    throw new Interrupted(`interrupted. Job ${job.id} stays where it is: the same command goes on with it.`);
   }
 }
 

@@ -73,7 +73,11 @@ function optionsOf(flags: Flags): SimulatorOptionsInput {
   const { port, host, limit, windowMs, seed, accounts } = flags;
   try {
     return {
-      ...{ port, host, limit, windowMs, seed },
+      port,
+      host,
+      limit,
+      windowMs,
+      seed,
       serviceTimeMs: { read: flags.readMs, write: flags.writeMs },
       faults: flags.faults.startsWith('{') ? JSON.parse(flags.faults) : flags.faults,
       switches: parseSwitches(flags.switch),

@@ -37,6 +37,10 @@ export interface Operation {
   itemsPerCall: number;
   /** Columns beside from and to. */
   fields: readonly FieldName[];
+  /** Friend lists ("groups") that one item may name. */
+  groupsPerItem: number;
+  /** Items of the answer carry a Relation (Chat API 1047/34907). */
+  tellsRelation: boolean;
   /** Arrays that may hold the items of the answer: today's name first, then legacy names. */
   answerArrays: readonly string[];
   writeSet(options: OperationOptions): WriteSet;
@@ -60,6 +64,8 @@ const check: Operation = {
   callsPerSecond: 200,
   itemsPerCall: 1000,
   fields: [],
+  groupsPerItem: 0,
+  tellsRelation: true,
   answerArrays: ['InfoItem', 'CheckItem'],
   writeSet: () => 'none',
   request: (from, items, { type = 'both' }) => ({
@@ -77,6 +83,8 @@ const importFriends: Operation = {
   callsPerSecond: 200,
   itemsPerCall: 1000,
   fields: ['remark', 'remarkTime', 'groups', 'source', 'wording', 'addTime', 'custom'],
+  groupsPerItem: 32,
+  tellsRelation: false,
   answerArrays: ['ResultItem'],
   writeSet: () => 'from',
   request: (from, items) => ({
@@ -104,6 +112,9 @@ const add: Operation = {
   callsPerSecond: 200,
   itemsPerCall: 1000,
   fields: ['remark', 'groups', 'source', 'wording'],
+  // friend_add takes exactly one list, as a string (Chat API 1047/34902).
+  groupsPerItem: 1,
+  tellsRelation: false,
   answerArrays: ['ResultItem'],
   writeSet: ({ single }) => (single ? 'from' : 'from-and-items'),
   request: (from, items, { single = false, force = false }) => ({
@@ -112,7 +123,6 @@ const add: Operation = {
       To_Account: to,
       AddSource: fields.source ?? DEFAULT_SOURCE,
       Remark: fields.remark,
-      // friend_add takes exactly one list, as a string; intake refuses rows with more.
       GroupName: fields.groups?.[0],
       AddWording: fields.wording,
     })),

@@ -20,5 +20,6 @@ export interface IntakeTotals {
 export function totalsOf(intake: IntakeTotals, settled: Partial<Record<Status, number>>): Totals {
   const counts = Object.fromEntries(STATUSES.map((status) => [status, settled[status] ?? 0])) as Record<Status, number>;
   const done = STATUSES.reduce((sum, status) => sum + counts[status], 0);
-  return { ...intake, ...counts, open: intake.accepted - done };
+  const { rows, invalid, duplicate, accepted } = intake;
+  return { rows, invalid, duplicate, accepted, ...counts, open: accepted - done };
 }

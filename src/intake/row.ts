@@ -1,5 +1,5 @@
 import type { Fields } from '../domain/chunk.ts';
-import type { Operation, OperationName } from '../domain/operation.ts';
+import type { Operation } from '../domain/operation.ts';
 import { keyOf, type Column } from './columns.ts';
 
 /** One row as code hands it in. Limits as in `Fields`; `group` takes `a|b` too. */
@@ -55,14 +55,10 @@ export const MAX_ID = 32;
 const MAX_REMARK = 96;
 const MAX_WORDING = 256;
 const MAX_GROUP = 30;
-const MAX_GROUPS = 32;
 const MAX_CUSTOM = 500;
 const MAX_SECONDS = 0xffff_ffff;
 /** All optional fields of a row together, as JSON: far above what the limits of the single fields allow in earnest. */
 const MAX_FIELDS = 32 * 1024;
-
-/** friend_add takes one list, as a string (Chat API 1047/34902); friend_import an array. */
-const GROUPS_OF: Partial<Record<OperationName, number>> = { add: 1 };
 
 const SOURCE_PREFIX = 'AddSource_Type_';
 const STRICT_ID = /^[a-zA-Z0-9_-]+$/;
@@ -130,14 +126,15 @@ function readGroups(value: unknown, operation: Operation, fields: Fields): strin
   const names: unknown = typeof value === 'string' ? value.split('|') : value;
   if (!Array.isArray(names)) return 'group: neither a string nor an array of strings';
   if (names.length === 0) return null;
-  const limit = GROUPS_OF[operation.name] ?? MAX_GROUPS;
+  const limit = operation.groupsPerItem;
   for (const name of names) {
     if (name === '') return 'group: an empty name';
     const reason = readText(name ?? 0, 'group', MAX_GROUP, () => {});
     if (reason !== null) return reason;
   }
   const unique = [...new Set(names as string[])];
-  if (unique.length > limit) return limit === 1 ? 'group: add takes one list' : `group: more than ${limit} lists`;
+  if (unique.length > limit)
+    return limit === 1 ? `group: ${operation.name} takes one list` : `group: more than ${limit} lists`;
   fields.groups = unique;
   return null;
 }

@@ -11,7 +11,7 @@
   ARGV[1]  calls           N
   ARGV[2]  window          us
   ARGV[3]  margin          us
-  ARGV[4]  pace            fraction of even spacing between slots at the full rate
+  ARGV[4]  pace            fraction of even spacing that slots stand apart, at least, once tokens come back
   ARGV[5]  lead            us from now to the first slot, at least
   ARGV[6]  lateness        us after its slot that a call may leave: a new token counts from its slot + lateness
   ARGV[7]  horizon         us from now to the last slot, at most
@@ -111,11 +111,13 @@ while #ranks < calls - first do
   ranks[#ranks + 1] = 0
 end
 
-local spacing = window / calls * (rate < FULL and FULL / rate or pace)
+-- A line that starts is evenly spaced. Once tokens come back they set the pace, and lost time may be caught up.
+local even = window / calls * FULL / rate
 local tokens = {}
 while #reply - 5 < want do
   local nth = ranks[#ranks]
   local free = nth > 0 and nth + window + margin or 0
+  local spacing = nth > 0 and rate == FULL and even * pace or even
   local slot = math.ceil(math.max(now + lead, last + spacing, from, free))
   if slot > now + math.max(horizon, lead) then
     reply[4] = slot

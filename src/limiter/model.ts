@@ -68,7 +68,7 @@ export function modelLease(
   const window = micros(timing.rate.windowMs) + micros(timing.marginMs);
   const lead = micros(request.leadMs);
   const farthest = now + Math.max(micros(timing.horizonMs), lead);
-  const spacing = (micros(timing.rate.windowMs) / calls) * (rate < FULL ? FULL / rate : timing.pace);
+  const even = ((micros(timing.rate.windowMs) / calls) * FULL) / rate;
   const lease: Lease = { now, since: next.since, rate, following: 0, slots: [] };
   if (request.want === 0) return { state: next, lease };
 
@@ -76,6 +76,7 @@ export function modelLease(
   while (lease.slots.length < request.want) {
     const nth = [...next.tokens.values()].toSorted((a, b) => b - a)[calls - 1];
     const free = nth === undefined ? 0 : nth + window;
+    const spacing = nth !== undefined && rate === FULL ? even * timing.pace : even;
     const at = Math.ceil(Math.max(now + lead, next.last + spacing, next.from, free));
     if (at > farthest) {
       lease.following = at;

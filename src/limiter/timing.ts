@@ -21,7 +21,7 @@ export interface Tuning {
   flushMs: number;
   /** Most slots of one lease. */
   leaseSize: number;
-  /** Slots are this fraction of even spacing apart: after a gap the line catches up 2 %, and nothing piles up. */
+  /** Once tokens come back, slots may stand this fraction of even spacing apart: time lost is caught up, nothing piles up. */
   pace: number;
 }
 
@@ -38,9 +38,9 @@ export const DEFAULT_TUNING: Tuning = {
   coldSlots: 10,
   horizonMs: 250,
   refillMs: 25,
-  flushMs: 100,
+  flushMs: 250,
   leaseSize: 10,
-  pace: 0.98,
+  pace: 0.9,
 };
 
 /** Everything of a limiter that follows from its rate and tuning, fixed for its life. */
@@ -56,8 +56,10 @@ export interface Timing extends Tuning {
 }
 
 /**
- * A held call must be reported before the slot that could reuse its token is granted: heldAfter + heldEvery + flush
- * (0.6 W) < W − horizon (0.75 W). So horizon, flush and the held clock are fractions of the window where it is short.
+ * Where the window is short, horizon, flush and the clock of unanswered calls are fractions of it: whatever is known of
+ * a call must reach Redis before the slot that could reuse its token is granted. Answers come within `heldAfter` and are
+ * said within `flush` (0.65 W), held calls are found within `heldEvery` more and said at once (0.5 W); the slot is
+ * granted a horizon ahead (0.75 W).
  */
 export function timingOf(rate: Rate, tuning: Partial<Tuning> = {}): Timing {
   checkRate(rate);
@@ -71,7 +73,7 @@ export function timingOf(rate: Rate, tuning: Partial<Tuning> = {}): Timing {
     ceilingPerSecond: perSecond(rate),
     horizonMs,
     refillMs: Math.min(given.refillMs, horizonMs / 4),
-    flushMs: Math.min(given.flushMs, windowMs / 10),
+    flushMs: Math.min(given.flushMs, windowMs / 4),
     leaseSize: tuning.leaseSize ?? Math.max(given.leaseSize, Math.round(perSecond(rate) / 20)),
     heldAfterMs: windowMs * 0.4,
     heldEveryMs: Math.max(1, windowMs / 10),

@@ -74,7 +74,8 @@ function ownFolder(folder: string): void {
 /** The last lines of the server's log, for an error that says why it did not start. */
 export function lastLogLines(place: Place, lines = 6): string {
   try {
-    return readFileSync(place.log, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
+    const text = readFileSync(place.log, 'utf8').trimEnd();
+    return text === '' ? '(nothing: is the disk full?)' : text.split('\n').slice(-lines).join('\n');
   } catch {
     return '(no log)';
   }

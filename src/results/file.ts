@@ -1,10 +1,13 @@
-import { type FileHandle, open, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { appendFile, type FileHandle, open, readFile, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { comparePositions, type Position, START } from './position.ts';
 
 /** Where a job's results are, in its folder. */
 export const RESULTS_FILE = 'results.jsonl';
 const INDEX_FILE = 'results.index';
+
+/** The index of a results file. It is another file (inode) after the results were cut back. */
+export const indexPathOf = (resultsPath: string): string => join(dirname(resultsPath), INDEX_FILE);
 
 /**
  * A job's results file: one JSON line a row, each row once. Beside it stands an index with a line
@@ -18,8 +21,11 @@ export interface ResultsFile {
   readonly position: Position;
   /** Writes lines behind the last batch and makes them durable up to `position`. */
   append(lines: string, position: Position): Promise<void>;
-  /** Forgets everything after `fork`: the server lost those entries and their rows come again. */
-  cutBack(fork: Position): Promise<void>;
+  /**
+   * Forgets what earlier generations than `generation` have after `fork`: the server lost those entries and their rows
+   * come again. What another recorder that has cut it already wrote since is kept.
+   */
+  cutBack(fork: Position, generation: number): Promise<void>;
   /** Looks where another recorder has got to. */
   refresh(): Promise<void>;
   /** Cuts off what a crash may have left behind the last batch. Only when nothing will be appended any more. */
@@ -37,7 +43,7 @@ const EMPTY: Boundary = { position: START, offset: 0 };
 export async function openResultsFile(dir: string): Promise<ResultsFile> {
   const results = await openOrCreate(join(dir, RESULTS_FILE));
   const indexPath = join(dir, INDEX_FILE);
-  const index = await open(indexPath, 'a');
+  await repairIndex(indexPath);
   let end = await lastBoundary(indexPath, results);
 
   return {
@@ -50,17 +56,21 @@ export async function openResultsFile(dir: string): Promise<ResultsFile> {
       await writeAll(results, bytes, end.offset);
       await results.datasync();
       end = { position, offset: end.offset + bytes.length };
-      await index.appendFile(line(end));
-      await index.datasync();
+      // By its path: another recorder may have replaced it.
+      await appendFile(indexPath, line(end), { flush: true });
     },
 
-    async cutBack(fork) {
-      const kept = (await boundaries(indexPath)).filter(({ position }) => comparePositions(position, fork) <= 0);
+    async cutBack(fork, generation) {
+      const all = await boundaries(indexPath);
+      const after = all.filter(({ position }) => comparePositions(position, fork) > 0);
+      if (after.every(({ position }) => position.generation >= generation)) {
+        end = all.at(-1) ?? EMPTY;
+        return;
+      }
+      const kept = all.slice(0, all.length - after.length);
       end = kept.at(-1) ?? EMPTY;
       // The index first: a crash between leaves a tail behind it, which is overwritten like any other.
-      const text = kept.map(line).join('');
-      await index.truncate(Buffer.byteLength(text));
-      await index.datasync();
+      await replaceIndex(indexPath, kept);
       await results.truncate(end.offset);
       await results.datasync();
     },
@@ -74,9 +84,7 @@ export async function openResultsFile(dir: string): Promise<ResultsFile> {
       await results.sync();
     },
 
-    async close() {
-      await Promise.all([results.close(), index.close()]);
-    },
+    close: () => results.close(),
   };
 }
 
@@ -92,6 +100,26 @@ async function writeAll(file: FileHandle, bytes: Buffer, offset: number): Promis
     const { bytesWritten } = await file.write(bytes, written, bytes.length - written, offset + written);
     written += bytesWritten;
   }
+}
+
+/** Makes the index when there is none; takes off a torn last line, which would become part of the next one. */
+async function repairIndex(path: string): Promise<void> {
+  await appendFile(path, '', { flush: true });
+  const text = await readFile(path, 'utf8');
+  if (text !== '' && !text.endsWith('\n')) await replaceIndex(path, await boundaries(path));
+}
+
+/** All at once: whoever reads finds the old index or the new one. */
+async function replaceIndex(path: string, kept: readonly Boundary[]): Promise<void> {
+  const fresh = `${path}.${process.pid}`;
+  const file = await open(fresh, 'w');
+  try {
+    await file.writeFile(kept.map(line).join(''));
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await rename(fresh, path);
 }
 
 const line = ({ position, offset }: Boundary): string => `${position.generation} ${position.sequence} ${offset}\n`;

@@ -1,29 +1,37 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Outcome } from '../domain/outcome.ts';
+import { indexPathOf } from './file.ts';
 
 /** How often a growing file is looked at. */
 const LOOK_MS = 200;
 const NEWLINE = 0x0a;
 
 /**
- * The lines of a results file as whole lines, until `over()` was true and the file has been read to its end. While the
- * job runs a row may come twice after Redis has lost a tail (the file is cut back then): upsert by (job, from, to).
+ * The lines of a results file as whole lines, until `over()` was true and the file has been read to its end. When it
+ * was cut back since Redis has lost a tail, it is read again from its start: upsert by (job, from, to).
  */
 export async function* followLines(path: string, over: () => Promise<boolean>): AsyncGenerator<Buffer> {
   let offset = 0;
+  let shape = await shapeOf(path);
   for (;;) {
     const last = await over();
+    const now = await shapeOf(path);
     const size = await sizeOf(path);
-    if (size < offset) offset = 0;
+    if ((shape !== null && now !== shape) || size < offset) offset = 0;
+    shape = now;
+    let whole = true;
     if (size > offset) {
-      for await (const whole of wholeLines(path, offset, size)) {
-        offset += whole.length;
-        yield whole;
+      for await (const lines of wholeLines(path, offset, size)) {
+        // Read while it was cut back: these may be lines of before and after in one.
+        whole = (await shapeOf(path)) === shape;
+        if (!whole) break;
+        offset += lines.length;
+        yield lines;
       }
     }
-    if (last) return;
+    if (last && whole) return;
     await wait(LOOK_MS);
   }
 }
@@ -35,11 +43,18 @@ export async function* followOutcomes(path: string, over: () => Promise<boolean>
   }
 }
 
-async function sizeOf(path: string): Promise<number> {
+/** What changes whenever the file is cut back, however long it is again by then; null while there is no file. */
+async function shapeOf(path: string): Promise<number | null> {
+  return (await statOf(indexPathOf(path)))?.ino ?? null;
+}
+
+const sizeOf = async (path: string): Promise<number> => (await statOf(path))?.size ?? 0;
+
+async function statOf(path: string): Promise<Stats | null> {
   try {
-    return (await stat(path)).size;
+    return await stat(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
 }

@@ -94,7 +94,11 @@ async function deliver(sinks: Map<string, Sink>, options: RecorderOptions): Prom
   const jobs = [...sinks.keys()];
   const reply = (await options.blocking.call(
     'XREAD',
-    ...['COUNT', BATCH, 'BLOCK', BLOCK_MS, 'STREAMS'],
+    'COUNT',
+    BATCH,
+    'BLOCK',
+    BLOCK_MS,
+    'STREAMS',
     ...jobs.map(options.resultsKey),
     ...jobs.map((job) => formatPosition((sinks.get(job) as Sink).file.position)),
   )) as StreamReply;
@@ -148,7 +152,7 @@ async function continuing(
           { job, from: formatPosition(last), to: formatPosition(fork) },
           'recorder: Redis lost a tail; cut back',
         );
-        await sink.file.cutBack(fork);
+        await sink.file.cutBack(fork, position.generation);
         return [];
       }
       if (comparePositions(fork, last) > 0) return lost(job, sink, last, position);

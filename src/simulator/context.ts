@@ -5,7 +5,7 @@ import { Dice } from './dice.ts';
 import { Ledger } from './ledger.ts';
 import type { SimulatorOptions } from './options.ts';
 import { makeRateWindow, type RateWindow } from './rate.ts';
-import { World } from './state.ts';
+import { World, type Account } from './state.ts';
 import type { Switches } from './switches.ts';
 
 /** Time is passed in: microseconds on the gate's monotonic clock, and Unix seconds for what the API dates. */
@@ -40,9 +40,9 @@ export class Context {
     for (const id of options.accounts.missing) this.world.account(id).imported = false;
   }
 
-  /** True when the account is imported. */
-  exists(id: string): boolean {
-    const said = this.world.find(id)?.imported;
+  /** True when the account is imported; `account` is its record (null: none), where the caller has looked. */
+  exists(id: string, account: Account | null = this.world.find(id) ?? null): boolean {
+    const said = account?.imported;
     if (said !== undefined && said !== null) return said;
     if (this.options.accounts.mode === 'known') return false;
     return isPossibleUserId(id) && !this.dice.isMissing(this.world.keyOf(id));

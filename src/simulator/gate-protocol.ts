@@ -8,6 +8,8 @@ export type FromGate =
   | { kind: 'listening'; port: number }
   | { kind: 'failed'; reason: string }
   | { kind: 'request'; id: number; method: string; url: string; body: Uint8Array<ArrayBuffer>; lo: number; at: number }
+  /** A request whose body never came to its end: it arrived, and nothing else. */
+  | { kind: 'broken'; url: string; lo: number; at: number }
   | { kind: 'closed' };
 
 export type ToGate =

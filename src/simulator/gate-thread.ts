@@ -38,11 +38,14 @@ function accept(request: IncomingMessage, response: ServerResponse): void {
   const id = ++lastId;
   waiting.set(id, response);
   response.on('close', () => waiting.delete(id));
+  const { method = '', url = '' } = request;
+  request.on('close', () => {
+    if (!request.complete) post({ kind: 'broken', url, lo, at });
+  });
   const pieces: Uint8Array[] = [];
   request.on('data', (piece: Uint8Array) => pieces.push(piece));
   request.on('end', () => {
     const body = joined(pieces);
-    const { method = '', url = '' } = request;
     post({ kind: 'request', id, method, url, body, lo, at }, [body.buffer]);
     lookSoon();
   });

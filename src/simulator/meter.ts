@@ -76,7 +76,8 @@ export function use(arrivals: readonly Arrival[], windowUs: number, limit: numbe
  * One of them has the least lo, so for each arrival k the set is: every arrival with lo ≥ lo(k) and at < lo(k) + window.
  */
 export function certainMax(arrivals: readonly Arrival[], windowUs: number): number {
-  let most = 0;
+  // One arrival alone is in some window for certain, however late its stamp may be.
+  let most = Math.min(arrivals.length, 1);
   fromLatestLo(arrivals, (lo, later) => {
     most = Math.max(most, later.countBelow(lo + windowUs));
   });

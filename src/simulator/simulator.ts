@@ -1,7 +1,7 @@
 import { commandOf } from './admission.ts';
 import { control, CONTROL_PREFIX } from './control.ts';
 import { Context, type Clock } from './context.ts';
-import { openGate, type Gate, type GateRequest } from './gate.ts';
+import { openGate, type Gate, type BrokenRequest, type GateRequest } from './gate.ts';
 import { readSimulatorOptions, type SimulatorOptionsInput } from './options.ts';
 import { receive, type Delivery } from './service.ts';
 
@@ -38,15 +38,16 @@ export async function startSimulator(given: SimulatorOptionsInput = {}): Promise
     },
   };
   const gate: Gate = await openGate({ host: options.host, port: options.port }, (request) => {
-    if (request.url.startsWith(CONTROL_PREFIX)) {
+    if (request.kind === 'request' && request.url.startsWith(CONTROL_PREFIX)) {
       const answer = control(request, target);
       send(request.id, answer.status, 'bytes' in answer ? answer.bytes : JSON.stringify(answer.json), 0, false);
     } else serve(request);
   });
 
-  function serve(request: GateRequest): void {
+  function serve(request: GateRequest | BrokenRequest): void {
     const command = commandOf(request.url);
     if (command) context.arrivals(command.name).add(request);
+    if (request.kind === 'broken') return;
     const work = receive(request, context);
     if (work.serviceMs > 0) setTimeout(() => hand(request.id, work.finish()), work.serviceMs);
     else hand(request.id, work.finish());

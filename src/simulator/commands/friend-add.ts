@@ -3,7 +3,8 @@ import { hasAny, integerField, readAddItem, textField, type FriendItem } from '.
 import { Refusal } from '../refusal.ts';
 import type { Account, AllowType } from '../state.ts';
 import type { Command } from './command.ts';
-import { DONE, NOTHING_TO_DO, ownQuota, peerIsFull, prepareFriendCall, type ItemAnswer } from './friend-call.ts';
+import { ownQuota, peerIsFull, prepareFriendCall } from './friend-call.ts';
+import { DONE, NOTHING_TO_DO, type ItemAnswer } from './tally.ts';
 
 const ADD_TYPES = new Set([undefined, 'Add_Type_Single', 'Add_Type_Both']);
 const PENDING_PER_ACCOUNT = 100;
@@ -43,14 +44,20 @@ export const friendAdd: Command = {
         return item;
       },
       writesPeers: mode.both,
-      decide: (item) => addOne(context, context.world.account(body.From_Account as string), item, mode),
+      decide: (item, from, to) =>
+        addOne(
+          context,
+          from ?? context.world.account(body.From_Account as string),
+          to ?? context.world.account(item.to),
+          item,
+          mode,
+        ),
     });
   },
 };
 
-function addOne(context: Context, from: Account, item: FriendItem, mode: AddMode): ItemAnswer {
+function addOne(context: Context, from: Account, to: Account, item: FriendItem, mode: AddMode): ItemAnswer {
   const { switches, world } = context;
-  const to = world.account(item.to);
   if (from === to) return failed(30001, 'Self');
   const passesAll = mode.forced && switches['forced-add'] === 'passes-all';
   if (!passesAll) {

@@ -4,19 +4,7 @@ import { count, type CommandCounts } from '../ledger.ts';
 import { Refusal } from '../refusal.ts';
 import type { Account, FriendFields } from '../state.ts';
 import type { Answer, Busy, PreparedCall } from './command.ts';
-
-/** What one item was answered. */
-export interface ItemAnswer {
-  code: number;
-  info: string;
-  /** A list changed. */
-  applied?: boolean;
-  /** JSON text of what stands before ResultCode, ended by a comma. */
-  extra?: string;
-}
-
-export const DONE: ItemAnswer = { code: 0, info: '', applied: true };
-export const NOTHING_TO_DO: ItemAnswer = { code: 0, info: '' };
+import { Tally, type ItemAnswer } from './tally.ts';
 
 /** How one friend command differs from the others. */
 export interface FriendRules<Item extends { to: string; wrong: string | null }> {
@@ -31,8 +19,8 @@ export interface FriendRules<Item extends { to: string; wrong: string | null }> 
   failedExtra?: string;
   /** True where peers' lists are written too. */
   writesPeers: boolean;
-  /** Answers one item whose account exists, by the state, and changes it. */
-  decide(item: Item): ItemAnswer;
+  /** Answers one item whose account exists, by the state, and changes it. Who has no record yet has no friends. */
+  decide(item: Item, from: Account | undefined, to: Account | undefined): ItemAnswer;
 }
 
 /** The service's texts for codes that any friend command may answer. */
@@ -119,46 +107,6 @@ function answerItems<Item extends { to: string; wrong: string | null }>(
   };
 }
 
-/** Gathers what the items of a call were answered, as text. */
-class Tally {
-  readonly #items: string[] = [];
-  readonly #failed: string[] = [];
-  readonly #codes = new Map<number, number>();
-  readonly #plainExtra: string;
-  readonly #pendingFails: boolean;
-  #applied = 0;
-  /** Most items are answered alike. */
-  #last: ItemAnswer | null = null;
-  #lastText = '';
-
-  constructor(plainExtra: string, pendingFails: boolean) {
-    this.#plainExtra = plainExtra;
-    this.#pendingFails = pendingFails;
-  }
-
-  add(to: string, answer: ItemAnswer): void {
-    const { code, info, extra = this.#plainExtra } = answer;
-    if (answer !== this.#last) {
-      this.#last = answer;
-      this.#lastText = `,${extra}"ResultCode":${code},"ResultInfo":${JSON.stringify(info)}}`;
-    }
-    this.#items.push(`{"To_Account":${JSON.stringify(to)}${this.#lastText}`);
-    this.#codes.set(code, (this.#codes.get(code) ?? 0) + 1);
-    if (answer.applied) this.#applied++;
-    if (code !== 0 && (code !== 30539 || this.#pendingFails)) this.#failed.push(to);
-  }
-
-  json(answerField: string): string {
-    const failed = this.#failed.length > 0 ? `"Fail_Account":${JSON.stringify(this.#failed)},` : '';
-    return `"${answerField}":[${this.#items.join(',')}],${failed}`;
-  }
-
-  countInto(counts: CommandCounts): void {
-    counts.applied += this.#applied;
-    for (const [code, n] of this.#codes) count(counts.items, code, n);
-  }
-}
-
 /** What comes before the rules: busy lists, missing accounts, faults of the plan. */
 function itemJudge<Item extends { to: string; wrong: string | null }>(
   from: string,
@@ -169,6 +117,7 @@ function itemJudge<Item extends { to: string; wrong: string | null }>(
 ): (item: Item) => ItemAnswer {
   const { world, dice } = context;
   const fromKey = world.keyOf(from);
+  const account = world.find(from);
   const faultOf = dice.items(rules.command, fromKey);
   const failures = new Map<number, ItemAnswer>();
   const fail = (code: number): ItemAnswer => {
@@ -178,21 +127,20 @@ function itemJudge<Item extends { to: string; wrong: string | null }>(
   };
   return (item) => {
     if (busy.from) return fail(30008);
-    if (!context.exists(item.to)) return fail(refusalOfMissing(item.to, context));
+    const to = world.find(item.to);
+    if (!context.exists(item.to, to ?? null)) return fail(refusalOfMissing(item.to, context));
     if (item.wrong !== null) return { code: 30001, info: `Err_SNS_${rules.family}_${item.wrong}` };
-    if (busy.peers.size > 0) {
-      const peer = world.find(item.to);
-      if (peer && busy.peers.has(peer)) return fail(30008);
-    }
+    if (to && busy.peers.has(to)) return fail(30008);
     const fault = faultOf?.(world.keyOf(item.to));
-    if (!fault) return rules.decide(item);
+    if (!fault) return rules.decide(item, account, to);
     if (fault.kind === 'permanent') {
       count(counts.faults, 'permanent');
       return fail(fault.code);
     }
-    if (!dice.showsTransient(rules.command, fromKey, world.keyOf(item.to), fault)) return rules.decide(item);
+    if (!dice.showsTransient(rules.command, fromKey, world.keyOf(item.to), fault))
+      return rules.decide(item, account, to);
     count(counts.faults, 'transient');
-    if (!fault.applied || !rules.decide(item).applied) return fail(fault.code);
+    if (!fault.applied || !rules.decide(item, account, to).applied) return fail(fault.code);
     return { ...fail(fault.code), applied: true };
   };
 }

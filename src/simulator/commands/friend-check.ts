@@ -2,8 +2,10 @@ import type { Relation } from '../../domain/outcome.ts';
 import type { Context } from '../context.ts';
 import { userId } from '../fields.ts';
 import { Refusal } from '../refusal.ts';
+import type { Account } from '../state.ts';
 import type { Command } from './command.ts';
-import { prepareFriendCall, type ItemAnswer } from './friend-call.ts';
+import { prepareFriendCall } from './friend-call.ts';
+import type { ItemAnswer } from './tally.ts';
 
 const CHECK_TYPES = new Set<unknown>(['CheckResult_Type_Single', 'CheckResult_Type_Both']);
 
@@ -17,7 +19,6 @@ export const friendCheck: Command = {
   prepare(body, context) {
     if (!CHECK_TYPES.has(body.CheckType)) throw new Refusal(30001, 'CheckType is illegal');
     const both = body.CheckType === 'CheckResult_Type_Both';
-    const from = body.From_Account as string;
     return prepareFriendCall(body, context, {
       command: 'friend_check',
       family: 'FriendCheck',
@@ -28,7 +29,7 @@ export const friendCheck: Command = {
       // The page's own sample has this beside a ResultCode that is not 0: the relation of a failed item says nothing.
       failedExtra: relationText('CheckResult_Type_NoRelation'),
       writesPeers: false,
-      decide: ({ to }) => FOUND[relationOf(context, from, to, both)],
+      decide: (_item, from, to) => FOUND[relationOf(context, from, to, both)],
     });
   },
 };
@@ -48,7 +49,7 @@ const FOUND: Record<Relation, ItemAnswer> = {
   CheckResult_Type_NoRelation: found('CheckResult_Type_NoRelation'),
 };
 
-function relationOf(context: Context, from: string, to: string, both: boolean): Relation {
+function relationOf(context: Context, from: Account | undefined, to: Account | undefined, both: boolean): Relation {
   const forward = sees(context, from, to);
   const reverse = both && sees(context, to, from);
   if (forward) return reverse ? 'CheckResult_Type_BothWay' : 'CheckResult_Type_AWithB';
@@ -56,9 +57,8 @@ function relationOf(context: Context, from: string, to: string, both: boolean): 
 }
 
 /** Is `b` in the list of `a`, as far as a read can see? */
-function sees({ world, switches, clock, options }: Context, a: string, b: string): boolean {
-  const other = world.find(b);
-  const friend = other && world.find(a)?.friends.get(other);
+function sees({ switches, clock, options }: Context, a: Account | undefined, b: Account | undefined): boolean {
+  const friend = b && a?.friends.get(b);
   if (!friend) return false;
   return switches['read-after-write'] === 'immediate' || friend.madeAt <= clock.micros() - options.readDelayMs * 1000;
 }

@@ -2,7 +2,8 @@ import type { Context } from '../context.ts';
 import { hasAny, readImportItem, type FriendItem } from '../fields.ts';
 import type { Account, Friend } from '../state.ts';
 import type { Command } from './command.ts';
-import { DONE, NOTHING_TO_DO, ownQuota, prepareFriendCall, type ItemAnswer } from './friend-call.ts';
+import { ownQuota, prepareFriendCall } from './friend-call.ts';
+import { DONE, NOTHING_TO_DO, type ItemAnswer } from './tally.ts';
 
 /** Puts up to 1000 friends into From_Account's list, one way, without anybody's consent (Chat API 1047/34903). */
 export const friendImport: Command = {
@@ -24,13 +25,18 @@ export const friendImport: Command = {
         return item;
       },
       writesPeers: false,
-      decide: (item) => importOne(context, context.world.account(body.From_Account as string), item),
+      decide: (item, from, to) =>
+        importOne(
+          context,
+          from ?? context.world.account(body.From_Account as string),
+          to ?? context.world.account(item.to),
+          item,
+        ),
     });
   },
 };
 
-function importOne(context: Context, from: Account, item: FriendItem): ItemAnswer {
-  const to = context.world.account(item.to);
+function importOne(context: Context, from: Account, to: Account, item: FriendItem): ItemAnswer {
   if (from === to) return { code: 30001, info: 'Err_SNS_FriendImport_Self' };
   const existing = from.friends.get(to);
   if (existing && context.switches['import-existing'] !== 'upsert') {

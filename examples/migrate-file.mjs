@@ -1,0 +1,22 @@
+// A migration imports an export of the legacy system and stops for a person when rows were lost on the way.
+// node examples/migrate-file.mjs friends.csv
+import { openBefriend } from 'befriend';
+
+const path = process.argv[2];
+if (path === undefined) throw new Error('usage: node examples/migrate-file.mjs FILE');
+
+const befriend = await openBefriend();
+befriend.work();
+try {
+  // Started again after a crash, it goes on where it was: same file, same job.
+  const job = await befriend.submit({ kind: 'file', path }, { operation: 'import', name: `migration of ${path}` });
+  const { rows, invalid, duplicate } = (await job.status()).totals;
+  console.log(`${job.kind} ${job.id}: ${rows} rows, ${invalid} invalid, ${duplicate} duplicate`);
+  const report = await job.done();
+  console.log(JSON.stringify(report.totals));
+  const { rejects, results } = await job.files();
+  if (rejects !== null) console.log(`not accepted: ${rejects}`);
+  console.log(`every outcome: ${results}`);
+} finally {
+  await befriend.close();
+}

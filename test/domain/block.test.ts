@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto';
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { decodeChunk, encodeChunk } from '../../src/domain/block.ts';
+import type { Chunk } from '../../src/domain/chunk.ts';
+import { id, items } from './arbitraries.ts';
+
+const of = (count: number): Chunk => ({
+  from: 'alice',
+  items: Array.from({ length: count }, (_, n) => ({ to: `user-${1_000_000 + n}`, rows: 'forward' as const })),
+});
+
+const chunk: fc.Arbitrary<Chunk> = fc.record({ from: fc.option(id, { nil: null }), items });
+
+test('a chunk comes back out of its block, whether small and stored or compressed', () => {
+  fc.assert(
+    fc.property(chunk, (given) => {
+      expect(JSON.stringify(decodeChunk(encodeChunk(given)))).toBe(JSON.stringify(given));
+    }),
+  );
+});
+
+test('both ways of writing a block come up, and a full chunk is well under its size as JSON', () => {
+  expect(encodeChunk(of(1)).length).toBe(Buffer.byteLength(JSON.stringify(of(1))) + 5);
+  expect(encodeChunk(of(1000)).length).toBeLessThan(JSON.stringify(of(1000)).length / 3);
+  expect(decodeChunk(encodeChunk(of(1000)))).toEqual(of(1000));
+});
+
+test('a damaged block is an error that says so, not a chunk', () => {
+  const block = encodeChunk({ from: 'a', items: [{ to: randomBytes(600).toString('hex'), rows: 'both' }] });
+  expect(() => decodeChunk(block.subarray(0, block.length - 10))).toThrow(/block of \d+ bytes is damaged/);
+});

@@ -1,0 +1,44 @@
+/**
+ * G5: at most one write in flight per account list, across chunks, jobs and workers. The simulator watches real
+ * overlap: a write holds its lists for its service time, and another one that touches them meanwhile is counted.
+ */
+import { afterEach, expect, test } from 'vitest';
+import { COMPRESSED_LIMIT, type Workplace, workplace } from '../support/command.ts';
+import { type TestRedis, testRedis } from '../support/redis.ts';
+import { type TestSimulator, testSimulator } from '../support/simulator.ts';
+import { expectOneWriteAtATime } from '../support/truth.ts';
+
+let simulator: TestSimulator;
+let place: Workplace;
+let redis: TestRedis;
+
+afterEach(async () => {
+  await place.remove();
+  await simulator.close();
+  await redis.close();
+});
+
+test('two jobs of the same accounts on two workers, with answers lost: writes of one list never meet', async () => {
+  redis = await testRedis();
+  simulator = await testSimulator({
+    ...COMPRESSED_LIMIT,
+    serviceTimeMs: { read: 0, write: 80 },
+    faults: { calls: { resetAfter: 0.05, badGateway: 0.03 } },
+  });
+  place = workplace(simulator, { REDIS_URL: await redis.listen() });
+  // Few accounts, many friends: two and a half chunks each in both jobs, so every list is wanted all the time.
+  const friendsOf = (prefix: string) =>
+    Array.from({ length: 40 * 2500 }, (_, n) => [`a${n % 40}`, `${prefix}${n}`] as const);
+  const workers = [place.start('worker'), place.start('worker')];
+  const jobs = await Promise.all(
+    ['b', 'c'].map((prefix) => place.run('import', place.csv(`${prefix}.csv`, friendsOf(prefix)), '--detach')),
+  );
+  for (const { stdout } of jobs) {
+    const { report } = await place.report('status', stdout.trim(), '--watch');
+    expect(report.state).toBe('completed');
+    expect(report.codes['30008']).toBeUndefined();
+  }
+  await expectOneWriteAtATime(simulator);
+  expect((await simulator.conflicts()).overlaps).toBe(0);
+  expect(workers).toHaveLength(2);
+}, 90_000);

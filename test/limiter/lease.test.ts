@@ -1,0 +1,212 @@
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { argsOf, keysOf, lease, type Lease, type LeaseRequest } from '../../src/limiter/bucket.ts';
+import { type BucketState, EMPTY_BUCKET, modelLease } from '../../src/limiter/model.ts';
+import { type Timing, timingOf } from '../../src/limiter/timing.ts';
+import { runIdOf } from '../../src/redis/connection.ts';
+import { testRedis, type TestRedis } from '../support/redis.ts';
+import { block, uniqueCommand } from './support.ts';
+
+let server: TestRedis;
+let run: string;
+beforeAll(async () => {
+  server = await testRedis();
+  run = await runIdOf(server.redis);
+});
+afterAll(() => server.close());
+
+const nothing: LeaseRequest = {
+  want: 0,
+  leadMs: 1,
+  latenessMs: 2,
+  forget: 0,
+  throttled: 0,
+  returned: new Set(),
+  calls: new Map(),
+};
+
+/** A bucket that keeps a model beside the real one. Real time runs on: the model is told what the script saw. */
+class Twin {
+  readonly keys = keysOf(1400000000, uniqueCommand());
+  readonly ids: number[] = [];
+  state: BucketState = EMPTY_BUCKET;
+  readonly timing: Timing;
+
+  constructor(timing: Timing) {
+    this.timing = timing;
+  }
+
+  async lease(request: Partial<LeaseRequest>): Promise<{ real: Lease; model: Lease }> {
+    const full = { ...nothing, ...request };
+    const real = await lease(server.redis, this.keys, this.timing, full);
+    const model = modelLease(this.state, this.timing, full, { run, now: real.now });
+    this.state = model.state;
+    this.ids.push(...real.slots.map((slot) => slot.id));
+    return { real, model: model.lease };
+  }
+
+  /** What Redis holds now, as the model would say it. */
+  async stored(): Promise<BucketState> {
+    const hash = await server.redis.hgetall(this.keys[0]);
+    const flat = await server.redis.call('ZRANGE', this.keys[1], '0', '-1', 'WITHSCORES');
+    const pairs = (flat as unknown[]).flat().map(String);
+    const tokens = new Map<number, number>();
+    for (let n = 0; n < pairs.length; n += 2) {
+      if (pairs[n] !== 'origin') tokens.set(Number(pairs[n]), Number(pairs[n + 1]));
+    }
+    const number = (field: string, absent: number): number => Number(hash[field] ?? absent);
+    return {
+      run: String(hash.run),
+      since: number('since', 0),
+      nextId: number('next', 0),
+      last: number('last', 0),
+      from: number('from', 0),
+      rate: number('rate', 1_000_000),
+      reducedId: number('reducedId', 0),
+      reducedAt: number('reducedAt', 0),
+      tokens,
+    };
+  }
+}
+
+const step = fc.record({
+  want: fc.integer({ min: 0, max: 12 }),
+  leadMs: fc.integer({ min: 0, max: 3 }),
+  latenessMs: fc.integer({ min: 0, max: 5 }),
+  pick: fc.array(fc.nat({ max: 40 }), { maxLength: 4 }),
+  lateMs: fc.integer({ min: -3, max: 30 }),
+  giveBack: fc.array(fc.nat({ max: 40 }), { maxLength: 2 }),
+  throttled: fc.option(fc.nat({ max: 40 }), { freq: 8 }),
+  pauseMs: fc.constantFrom(0, 0, 0, 1, 4),
+  fault: fc.constantFrom(
+    ...(['none', 'none', 'none', 'none', 'none', 'none', 'forget', 'state lost', 'tokens lost', 'clock back'] as const),
+  ),
+});
+
+const tunings = fc.record({
+  calls: fc.integer({ min: 1, max: 15 }),
+  windowMs: fc.integer({ min: 10, max: 30 }),
+  marginMs: fc.integer({ min: 0, max: 5 }),
+  pace: fc.constantFrom(0.5, 0.98, 1),
+  horizonMs: fc.integer({ min: 5, max: 60 }),
+  lossMs: fc.integer({ min: 0, max: 5 }),
+});
+
+test('the script grants what the model grants, and keeps what the model keeps', async () => {
+  await fc.assert(
+    fc.asyncProperty(tunings, fc.array(step, { minLength: 5, maxLength: 25 }), async (tuning, steps) => {
+      const { calls, windowMs, horizonMs, lossMs, ...rest } = tuning;
+      const twin = new Twin({ ...timingOf({ calls, windowMs }, rest), horizonMs, lossMs });
+      for (const { pick, lateMs, giveBack, throttled, pauseMs, fault, ...ask } of steps) {
+        block(pauseMs);
+        const idAt = (back: number): number | undefined => twin.ids.at(-1 - back);
+        const known = (backs: readonly number[]): number[] => backs.map(idAt).filter((id) => id !== undefined);
+        if (fault === 'state lost') await server.redis.del(twin.keys[0]);
+        if (fault === 'tokens lost') await server.redis.del(twin.keys[1]);
+        if (fault === 'state lost') twin.state = EMPTY_BUCKET;
+        if (fault === 'tokens lost') twin.state = { ...twin.state, run: 'another' };
+        if (fault === 'clock back') {
+          twin.state = { ...twin.state, last: 4e15 };
+          await server.redis.hset(twin.keys[0], { last: '4000000000000000' });
+        }
+        const { real, model } = await twin.lease({
+          ...ask,
+          calls: new Map(known(pick).map((id) => [id, id + lateMs * 1000])),
+          returned: new Set(known(giveBack)),
+          throttled: (throttled !== null && idAt(throttled)) || 0,
+          forget: fault === 'forget' ? twin.state.since : 0,
+        });
+        expect(real).toEqual(model);
+      }
+      const stored = await twin.stored();
+      expect({ ...stored, tokens: null }).toEqual({ ...twin.state, tokens: null });
+      expect(stored.tokens).toEqual(twin.state.tokens);
+    }),
+    // Real time runs: a shrunk history would be another one.
+    { numRuns: 60, endOnFailure: true },
+  );
+});
+
+/** Without the wait of a new state. */
+async function bucket(calls: number, windowMs: number, tuning = {}): Promise<Twin> {
+  const twin = new Twin({ ...timingOf({ calls, windowMs }, tuning), horizonMs: 1e6, lossMs: 0 });
+  await twin.lease({});
+  return twin;
+}
+
+describe('one bucket, by hand', () => {
+  test('slots stand just under even spacing apart, and the N + 1st waits for the first token', async () => {
+    const twin = await bucket(4, 1000, { marginMs: 8 });
+    const { slots } = (await twin.lease({ want: 5, latenessMs: 20 })).real;
+    const at = slots.map((slot) => slot.at - (slots[0]?.at ?? 0));
+    expect(at).toEqual([0, 250_000, 500_000, 750_000, 1_028_000]);
+  });
+
+  test('a late call moves the slot N places later, not its neighbours', async () => {
+    const twin = await bucket(2, 1000, { marginMs: 5, pace: 0.5 });
+    const [first, second] = (await twin.lease({ want: 2 })).real.slots;
+    const calls = new Map([
+      [first!.id, first!.at],
+      [second!.id, second!.at + 90_000],
+    ]);
+    const [third, fourth] = (await twin.lease({ want: 2, calls })).real.slots;
+    expect(third!.at - first!.at).toBe(1_005_000);
+    expect(fourth!.at - second!.at).toBe(1_095_000);
+  });
+
+  test('a slot that is given back is granted again', async () => {
+    const twin = await bucket(1, 1000);
+    const [first] = (await twin.lease({ want: 1 })).real.slots;
+    const again = (await twin.lease({ want: 1, returned: new Set([first!.id]) })).real.slots;
+    expect(again[0]!.at - first!.at).toBe(1_000_000);
+  });
+
+  test('throttling halves the rate once for all slots granted before, and the ceiling is never passed', async () => {
+    const twin = await bucket(100, 1000);
+    const [a, b] = (await twin.lease({ want: 2 })).real.slots;
+    const reduced = (await twin.lease({ throttled: a!.id })).real;
+    expect(reduced.rate).toBe(500_000);
+    // The answer to a slot of the same generation; a moment of recovery has passed.
+    const same = (await twin.lease({ throttled: b!.id })).real;
+    expect(same.rate).toBeGreaterThanOrEqual(500_000);
+    const slots = (await twin.lease({ want: 2 })).real.slots;
+    expect(slots[1]!.at - slots[0]!.at).toBeGreaterThan(19_000);
+    expect((await twin.lease({ throttled: slots[0]!.id })).real.rate).toBeLessThan(260_000);
+    // Ten seconds later; then an hour.
+    const [stateKey] = twin.keys;
+    const later = async (seconds: number): Promise<number> => {
+      await server.redis.hset(stateKey, { rate: '250000', reducedAt: String(same.now - seconds * 1e6) });
+      return (await lease(server.redis, twin.keys, twin.timing, nothing)).rate;
+    };
+    expect((await later(10)) / 1e6).toBeCloseTo(0.75, 1);
+    expect(await later(3600)).toBe(1_000_000);
+  });
+
+  test('a restart is seen by run_id: tokens are dropped, slots wait, ids go on rising', async () => {
+    const twin = new Twin({ ...timingOf({ calls: 5, windowMs: 1000 }), horizonMs: 1e7, lossMs: 1300 });
+    const [before] = (await twin.lease({ want: 1 })).real.slots;
+    await server.redis.hset(twin.keys[0], { run: 'f'.repeat(40) });
+    const after = (await twin.lease({ want: 1 })).real;
+    expect(after.slots[0]!.at).toBeGreaterThanOrEqual(after.now + 1_300_000);
+    expect(after.slots[0]!.id).toBeGreaterThan(before!.id);
+    expect(await server.redis.zscore(twin.keys[1], String(before!.id))).toBeNull();
+  });
+
+  test('a batch of a thousand reports goes through', async () => {
+    const twin = await bucket(5, 1000);
+    const calls = new Map(Array.from({ length: 1000 }, (_, n) => [n + 1, 1]));
+    const returned = new Set(Array.from({ length: 1000 }, (_, n) => n + 5000));
+    const { real } = await twin.lease({ want: 1, calls, returned });
+    expect(real.slots).toHaveLength(1);
+  });
+
+  test('keys share the hash tag of the app and never expire', async () => {
+    const twin = await bucket(5, 1000);
+    await twin.lease({ want: 1 });
+    for (const key of twin.keys) {
+      expect(key).toMatch(/^\{befriend:1400000000\}:limiter:/);
+      expect(await server.redis.ttl(key)).toBe(-1);
+    }
+    expect(argsOf(twin.timing, nothing)).toHaveLength(12);
+  });
+});

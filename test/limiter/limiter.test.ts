@@ -1,0 +1,260 @@
+import { performance } from 'node:perf_hooks';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { keysOf } from '../../src/limiter/bucket.ts';
+import { createLimiter, type Limiter, type LimiterOptions, type Slot } from '../../src/limiter/limiter.ts';
+import { testRedis, type TestRedis } from '../support/redis.ts';
+import { block, mostIn, uniqueCommand, until, use, warmLimiter } from './support.ts';
+
+const APP = 1400000000;
+let server: TestRedis;
+beforeAll(async () => {
+  server = await testRedis();
+});
+afterAll(() => server.close());
+
+/** Limiters on connections of their own, as processes have, closed when `run` is done. */
+async function limiters(
+  count: number,
+  options: Partial<LimiterOptions> & Pick<LimiterOptions, 'rate'>,
+  run: (limiters: Limiter[], command: string) => Promise<void>,
+): Promise<void> {
+  const command = uniqueCommand();
+  const connections = await Promise.all(Array.from({ length: count }, () => server.connect()));
+  const all = connections.map((redis) => warmLimiter(redis, { command, ...options }));
+  try {
+    await run(all, command);
+  } finally {
+    await Promise.all(all.map((limiter) => limiter.close()));
+    for (const redis of connections) redis.disconnect();
+  }
+}
+
+const tokensOf = async (command: string): Promise<number> => {
+  const all = await server.redis.zcard(keysOf(APP, command)[1]);
+  return all - 1;
+};
+
+/** Round trips of the limiter's script so far. */
+async function scriptCalls(): Promise<number> {
+  const stats = await server.redis.info('commandstats');
+  return [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].reduce((sum, match) => sum + Number(match[1]), 0);
+}
+
+async function writeNow(limiter: Limiter): Promise<Slot> {
+  for (;;) {
+    const slot = await limiter.take();
+    if (slot.mayWrite()) return slot;
+  }
+}
+
+describe('strict', () => {
+  test.each([
+    { calls: 50, windowMs: 250, latenessMs: 20, tripsACall: 1.2 },
+    { calls: 20, windowMs: 100, latenessMs: 10, tripsACall: 3 },
+    // Whoever waits asks a few times a window, also where a window has three calls.
+    { calls: 3, windowMs: 50, latenessMs: 20, tripsACall: 12 },
+  ])('three limiters under backlog: $calls per $windowMs ms', async ({ calls, windowMs, latenessMs, tripsACall }) => {
+    await limiters(3, { rate: { calls, windowMs }, latenessMs }, async (all) => {
+      const sends: number[] = [];
+      const stop = new AbortController();
+      const before = await scriptCalls();
+      const work = Promise.all(all.map((limiter) => use(limiter, 20, sends, stop.signal)));
+      await until(() => sends.length >= calls * 7);
+      stop.abort();
+      await work;
+      const span = (sends.at(-1) as number) - (sends[0] as number);
+      const used = ((sends.length - 1) / span) * (windowMs / calls);
+      const trips = ((await scriptCalls()) - before) / sends.length;
+      console.log(`use ${used.toFixed(3)}, round trips a call ${trips.toFixed(2)}`);
+      expect(mostIn(sends, windowMs)).toBeLessThanOrEqual(calls);
+      expect(new Set(sends).size).toBe(sends.length);
+      expect(trips).toBeLessThanOrEqual(tripsACall);
+    });
+  });
+
+  test('the first slots of a cold process', async () => {
+    const rate = { calls: 20, windowMs: 100 };
+    await limiters(2, { rate, coldSlots: undefined }, async (all) => {
+      const sends: number[] = [];
+      const stop = new AbortController();
+      const work = Promise.all(all.map((limiter) => use(limiter, 20, sends, stop.signal)));
+      await until(() => sends.length >= 60);
+      stop.abort();
+      await work;
+      expect(mostIn(sends, 100)).toBeLessThanOrEqual(20);
+    });
+  });
+});
+
+describe('slots', () => {
+  const rate = { calls: 2, windowMs: 200 };
+
+  test('no slot comes before its time on the clock of Redis', async () => {
+    await limiters(1, { rate: { calls: 100, windowMs: 500 } }, async ([limiter], command) => {
+      for (let n = 0; n < 30; n += 1) {
+        const slot = await limiter!.take();
+        const [seconds, micros] = await server.redis.time();
+        const booked = Number(await server.redis.zscore(keysOf(APP, command)[1], String(slot.id)));
+        expect(Number(seconds) * 1e6 + Number(micros)).toBeGreaterThanOrEqual(booked - 20_000);
+        slot.giveUp();
+      }
+    });
+  });
+
+  test('come in the order in which they were asked for', async () => {
+    await limiters(1, { rate: { calls: 100, windowMs: 500 } }, async ([limiter]) => {
+      const order: number[] = [];
+      const take = async (n: number): Promise<void> => {
+        const slot = await limiter!.take();
+        order.push(n);
+        slot.giveUp();
+      };
+      await Promise.all(Array.from({ length: 25 }, (_, n) => take(n)));
+      expect(order).toEqual(Array.from({ length: 25 }, (_, n) => n));
+    });
+  });
+
+  test('too old: nothing may be written, and the token is free again', async () => {
+    await limiters(1, { rate }, async ([limiter], command) => {
+      const slot = await limiter!.take();
+      expect(await tokensOf(command)).toBe(1);
+      block(25);
+      expect(slot.mayWrite()).toBe(false);
+      expect(limiter!.state).toMatchObject({ tooOld: 1, sent: 0 });
+      await until(async () => (await tokensOf(command)) === 0);
+    });
+  });
+
+  test('given up: the token is free again; twice is once', async () => {
+    await limiters(1, { rate }, async ([limiter], command) => {
+      const slot = await limiter!.take();
+      slot.giveUp();
+      slot.giveUp();
+      expect(slot.mayWrite()).toBe(false);
+      await until(async () => (await tokensOf(command)) === 0);
+    });
+  });
+
+  test('may be written once', async () => {
+    await limiters(1, { rate }, async ([limiter]) => {
+      const slot = await writeNow(limiter!);
+      expect(slot.mayWrite()).toBe(false);
+      slot.settled();
+      expect(limiter!.state).toMatchObject({ sent: 1, unanswered: 0 });
+    });
+  });
+
+  test('a late write moves the slot N places later', async () => {
+    await limiters(1, { rate, latenessMs: 100 }, async ([limiter], command) => {
+      const slot = await limiter!.take();
+      block(40);
+      const [seconds, micros] = await server.redis.time();
+      expect(slot.mayWrite()).toBe(true);
+      const late = performance.now();
+      slot.settled();
+      const token = async (): Promise<number> =>
+        Number(await server.redis.zscore(keysOf(APP, command)[1], String(slot.id)));
+      const booked = await token();
+      await until(async () => (await token()) !== booked);
+      expect(await token()).toBeGreaterThanOrEqual(Number(seconds) * 1e6 + Number(micros));
+      expect(await token()).toBeLessThan(booked);
+      (await writeNow(limiter!)).settled();
+      (await writeNow(limiter!)).settled();
+      expect(performance.now() - late).toBeGreaterThanOrEqual(200);
+    });
+  });
+
+  test('a call without an answer keeps its token until it has one', async () => {
+    const one = { calls: 1, windowMs: 60 };
+    await limiters(2, { rate: one, callTimeoutMs: 60_000 }, async ([first, second]) => {
+      const stuck = await writeNow(first!);
+      let taken = false;
+      const next = writeNow(second!).then((slot) => {
+        taken = true;
+        return slot;
+      });
+      await until(() => first!.state.held === 1);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(taken).toBe(false);
+      stuck.settled(false);
+      expect(first!.state.held).toBe(0);
+      const answered = performance.now();
+      (await next).settled();
+      // The bound is when it ended, less the half margin that an answer may take.
+      expect(performance.now() - answered).toBeGreaterThanOrEqual(60);
+    });
+  });
+});
+
+describe('aborts', () => {
+  test('a waiting take rejects with the reason, and its slot is given back', async () => {
+    await limiters(1, { rate: { calls: 1, windowMs: 300 } }, async ([limiter], command) => {
+      const stop = new AbortController();
+      (await writeNow(limiter!)).settled();
+      const waiting = limiter!.take(stop.signal);
+      await until(() => limiter!.state.leased === 1);
+      stop.abort(new Error('enough'));
+      await expect(waiting).rejects.toThrow('enough');
+      expect(limiter!.state).toMatchObject({ waiting: 0, leased: 0 });
+      await until(async () => (await tokensOf(command)) === 1);
+    });
+  });
+
+  test('an aborted signal is refused at once', async () => {
+    await limiters(1, { rate: { calls: 1, windowMs: 300 } }, async ([limiter]) => {
+      await expect(limiter!.take(AbortSignal.abort(new Error('before')))).rejects.toThrow('before');
+      expect(limiter!.state.waiting).toBe(0);
+    });
+  });
+});
+
+describe('throttling', () => {
+  test('halves the shared rate once for all slots granted before, and it recovers', async () => {
+    await limiters(2, { rate: { calls: 40, windowMs: 200 } }, async ([first, second], command) => {
+      const slots = await Promise.all(Array.from({ length: 6 }, () => writeNow(first!)));
+      for (const slot of slots) {
+        slot.throttled();
+        slot.settled();
+      }
+      await until(() => first!.state.ratePerSecond < 120);
+      expect(first!.state.ratePerSecond).toBeGreaterThanOrEqual(100);
+      (await writeNow(second!)).settled();
+      expect(second!.state.ratePerSecond).toBeLessThan(130);
+      // Half a minute without another one: the reduction lies back in time.
+      const [state] = keysOf(APP, command);
+      const at = Number(await server.redis.hget(state, 'reducedAt'));
+      await server.redis.hset(state, { reducedAt: String(at - 30e6) });
+      (await writeNow(second!)).settled();
+      await until(async () => {
+        (await writeNow(second!)).settled();
+        return second!.state.ratePerSecond === 200;
+      });
+      expect(second!.state.ceilingPerSecond).toBe(200);
+    });
+  });
+});
+
+describe('closing', () => {
+  test('gives back what was leased, refuses takers, and may be done twice', async () => {
+    const redis = await server.connect();
+    const command = uniqueCommand();
+    const limiter = warmLimiter(redis, { command, rate: { calls: 10, windowMs: 200 } });
+    const takers = Array.from({ length: 5 }, () => limiter.take());
+    await until(() => limiter.state.leased > 2);
+    const slot = await takers[0]!;
+    const closing = limiter.close();
+    await Promise.all(takers.slice(1).map((taker) => expect(taker).rejects.toThrow('closed')));
+    await Promise.all([closing, limiter.close()]);
+    expect(slot.mayWrite()).toBe(false);
+    await expect(limiter.take()).rejects.toThrow('closed');
+    // Only the slot that was in a taker's hand is still a token.
+    expect(await tokensOf(command)).toBeLessThanOrEqual(1);
+  });
+});
+
+test('a rate that makes no sense is refused', () => {
+  const rate = { calls: 0, windowMs: 1000 };
+  expect(() => createLimiter({ redis: server.redis, app: 1, command: 'c', rate, callTimeoutMs: 1 })).toThrow(
+    RangeError,
+  );
+});

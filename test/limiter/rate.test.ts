@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { checkRate, perSecond } from '../../src/limiter/rate.ts';
+import { DEFAULT_TUNING, timingOf } from '../../src/limiter/timing.ts';
+
+test.each([
+  { calls: 0, windowMs: 1000 },
+  { calls: -5, windowMs: 1000 },
+  { calls: 1.5, windowMs: 1000 },
+  { calls: Number.NaN, windowMs: 1000 },
+  { calls: 10, windowMs: 0 },
+  { calls: 10, windowMs: Number.POSITIVE_INFINITY },
+  { calls: 10, windowMs: Number.NaN },
+])('refuses nonsense: %o', (rate) => {
+  expect(() => checkRate(rate)).toThrow(RangeError);
+});
+
+test('calls per second', () => {
+  expect(perSecond(checkRate({ calls: 20, windowMs: 100 }))).toBe(200);
+});
+
+test('what is known of a call reaches Redis before the slot that could reuse its token is granted', () => {
+  for (const windowMs of [10, 100, 1000, 60_000]) {
+    const timing = timingOf({ calls: 10, windowMs });
+    expect(timing.heldAfterMs + timing.heldEveryMs).toBeLessThan(windowMs - timing.horizonMs);
+    expect(timing.heldAfterMs + timing.flushMs).toBeLessThan(windowMs - timing.horizonMs);
+  }
+});
+
+test('a loss is waited out: every slot granted before it is past, and a window on top', () => {
+  const timing = timingOf({ calls: 200, windowMs: 1000 });
+  const { horizonMs, coldLatenessMs, marginMs } = DEFAULT_TUNING;
+  expect(timing.lossMs).toBeGreaterThanOrEqual(1000 + marginMs + horizonMs + coldLatenessMs);
+});
+
+test('an option given as undefined is the default', () => {
+  expect(timingOf({ calls: 1, windowMs: 1000 }, { marginMs: undefined }).marginMs).toBe(DEFAULT_TUNING.marginMs);
+});
