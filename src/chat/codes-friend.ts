@@ -22,7 +22,7 @@ export const FRIEND_CODES: readonly CodeRow[] = [
     class: 'account',
     scope: 'item',
     meaning: 'the account is not imported into the app',
-    advice: 'import the account first, then run `retry --all`; when a whole call fails it is the From_Account',
+    advice: 'import the account and run the rows again; when a whole call fails it is the From_Account',
   },
   {
     codes: [30004],
@@ -145,7 +145,7 @@ export const FRIEND_CODES: readonly CodeRow[] = [
     scope: 'from',
     maxAttempts: 3,
     meaning: 'adds of this account are filtered by the security policy: too many in a short time',
-    advice: 'run `retry` after some minutes; spread the adds of one account',
+    advice: 'run the rows again after some minutes; spread the adds of one account',
   },
   {
     codes: [30614],
@@ -174,7 +174,7 @@ export const FRIEND_CODES: readonly CodeRow[] = [
     scope: 'from',
     maxAttempts: 3,
     meaning: 'deletes of this account are filtered by the security policy: too many in a short time',
-    advice: 'run `retry` after some minutes; spread the deletes of one account',
+    advice: 'run the rows again after some minutes; spread the deletes of one account',
   },
   {
     codes: [31804],

@@ -291,7 +291,7 @@ export const PUBLIC_CODES: readonly CodeRow[] = [
     scope: 'from',
     maxAttempts: 3,
     meaning: 'one account acts too often',
-    advice: 'run `retry` after some minutes',
+    advice: 'run the rows again after some minutes',
   },
   {
     codes: [80005],

@@ -47,7 +47,7 @@ export interface ResultEntry {
   from: string | null;
   /** The highest attempt among the items. */
   attempt: number;
-  /** ISO 8601, Redis' clock. */
+  /** ISO 8601, the caller's clock. */
   at: string;
   outcomes: OutcomeGroup[];
 }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { ChatClient } from '../chat/client.ts';
 import { decodeChunk } from '../domain/block.ts';
+import { mayHold } from '../domain/fault.ts';
 import type { JobDescriptor } from '../domain/job.ts';
 import { groupOutcomes, type OutcomeGroup } from '../domain/outcome.ts';
 import { OPERATIONS } from '../domain/operation.ts';
@@ -101,12 +102,20 @@ async function call(
   const prepared = chat.prepare(operation, from, carried, job.options);
   try {
     const sent = await send(operation, carried, prepared, writes, { chat, limiter, stillClaimed, signal, now });
-    for (const anomaly of sent.result?.anomalies ?? []) log.warn({ job: job.id, from, anomaly }, 'odd answer');
+    logCall(sent, { job: job.id, from }, log);
     return sent;
   } catch (error) {
     if (signal.aborted) return { result: null, calls: 0 };
     throw error;
   }
+}
+
+/** With the RequestId, by which the vendor's support finds a call. */
+function logCall({ result }: Sent, where: { job: string; from: string | null }, log: Logger): void {
+  if (result === null) return;
+  const { fault, anomalies, requestId } = result;
+  if (fault !== null) log.info({ ...where, fault, requestId }, 'call failed');
+  if (anomalies.length > 0) log.warn({ ...where, anomalies, requestId }, 'odd answer');
 }
 
 async function record(
@@ -122,7 +131,7 @@ async function record(
     items: statesAfter(claim.items, settled, left),
     notes: notesOf(left),
     close: left.length === 0,
-    keepLocksMs: writes && left.some((item) => item.unanswered) ? policy.serviceLimitMs : 0,
+    keepLocksMs: writes && mayStillRun(sent) ? policy.serviceLimitMs : 0,
     entry: {
       from,
       attempt: Math.max(0, ...settled.map((item) => item.attempts)),
@@ -137,6 +146,11 @@ async function record(
     return { kind: 'done' };
   }
   return left.length === 0 ? { kind: 'done' } : { kind: 'again', afterMs: delayMs };
+}
+
+/** An unanswered write holds its lists for a while yet, also where it was the last try. */
+function mayStillRun(sent: Sent | undefined): boolean {
+  return sent?.result?.verdicts.some((verdict) => 'fault' in verdict && mayHold(verdict.fault)) ?? false;
 }
 
 /** The job's counts that these outcomes raise, one a row. */

@@ -24,54 +24,56 @@ const OPEN_BYTES = 48 * 1024 * 1024;
  * Tops up the queues from the cursors of all active jobs and adds every open chunk again that no BullMQ job stands
  * for. Short and idempotent: two feeders at once, or one that dies anywhere in here, do no harm.
  */
-export async function feed({ ledger, queueOf, spoolOf, readyWindow, log }: FeedParts): Promise<void> {
+export async function feed(parts: FeedParts): Promise<void> {
+  const { ledger, queueOf, readyWindow, log } = parts;
   const ids = await ledger.active();
   const jobs = (await Promise.all(ids.map((id) => ledger.descriptor(id)))).filter((job) => job !== null);
   for (const command of new Set(jobs.map(commandOf))) {
-    const ofCommand = jobs.filter((job) => commandOf(job) === command);
     const queue = queueOf(command);
+    const hungry: Hungry[] = [];
+    for (const job of jobs.filter((candidate) => commandOf(candidate) === command)) {
+      const { state, cursor, openBytes, unheld } = await ledger.feed(job, command, 0, []);
+      if (state !== 'running' && state !== 'cancelled') continue;
+      await requeue(job, unheld, queue);
+      if (cursor < job.chunks && openBytes < OPEN_BYTES) hungry.push({ job, cursor });
+    }
     const room = Math.max(0, readyWindow - (await readyChunks(queue)));
-    const share = Math.ceil(room / ofCommand.length);
-    for (const job of ofCommand) {
-      try {
-        await feedJob(job, command, queue, share, { ledger, spoolOf });
-      } catch (error) {
-        // One job's unreadable spool stops no other job.
-        log.error({ job: job.id, err: error }, 'feed: this job cannot be fed');
-      }
+    const share = Math.ceil(room / Math.max(1, hungry.length));
+    if (share === 0) continue;
+    for (const { job, cursor } of hungry) {
+      // One job's unreadable spool stops no other job.
+      await feedJob(job, cursor, share, queue, parts).catch((error: unknown) =>
+        log.error({ job: job.id, err: error }, 'feed: this job cannot be fed'),
+      );
     }
   }
+}
+
+/** A job with chunks still in the spool. */
+interface Hungry {
+  job: JobDescriptor;
+  cursor: number;
 }
 
 const commandOf = (job: JobDescriptor): string => OPERATIONS[job.operation].command;
 
 async function feedJob(
   job: JobDescriptor,
-  command: string,
-  queue: ChunkQueue,
+  cursor: number,
   share: number,
-  { ledger, spoolOf }: Pick<FeedParts, 'ledger' | 'spoolOf'>,
+  queue: ChunkQueue,
+  { ledger, spoolOf }: FeedParts,
 ): Promise<void> {
-  const look = await ledger.feed(job, command, 0, []);
-  if (look.state !== 'running' && look.state !== 'cancelled') return;
-  const room = look.openBytes < OPEN_BYTES ? Math.min(share, job.chunks - look.cursor) : 0;
-  let { unheld } = look;
-  if (room > 0) {
-    const blocks = await (await spoolOf(job.id)).read(look.cursor, room);
-    const fed = await ledger.feed(
-      job,
-      command,
-      look.cursor,
-      blocks.map((block) => fedChunk(job, block)),
-    );
-    unheld = fed.unheld;
-  }
-  const chunks = unheld.toSorted((a, b) => a - b);
-  await enqueue(
-    queue,
-    chunks.map((chunk) => ({ job: job.id, operation: job.operation, chunk })),
-    job.priority,
-  );
+  const blocks = await (await spoolOf(job.id)).read(cursor, Math.min(share, job.chunks - cursor));
+  const chunks = blocks.map((block) => fedChunk(job, block));
+  const { unheld } = await ledger.feed(job, commandOf(job), cursor, chunks);
+  await requeue(job, unheld, queue);
+}
+
+/** Chunks of the ledger that no BullMQ job stands for: fed just now, resumed, or orphaned by a crash. */
+async function requeue(job: JobDescriptor, unheld: readonly number[], queue: ChunkQueue): Promise<void> {
+  const refs = unheld.toSorted((a, b) => a - b).map((chunk) => ({ job: job.id, operation: job.operation, chunk }));
+  if (refs.length > 0) await enqueue(queue, refs, job.priority);
 }
 
 function fedChunk(job: JobDescriptor, block: Buffer): FedChunk {

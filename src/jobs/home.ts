@@ -1,4 +1,5 @@
 import { readdir, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 
 /** Rejected rows of a job, in its folder; absent when there are none. */
@@ -7,15 +8,17 @@ export const REJECTS_FILE = 'rejects.jsonl';
 /** Everything of one job: spool, rejects, results. */
 export const jobFolder = (home: string, job: string): string => join(home, 'jobs', job);
 
-/** Where intake works. The process is part of the name, so that what a killed one left can be told from work. */
-export const intakeFolder = (home: string, job: string): string => join(home, 'intake', `${process.pid}.${job}`);
+/** Where intake works. Host and process are part of the name, so that what a killed one left can be told from work. */
+export const intakeFolder = (home: string, job: string): string =>
+  join(home, 'intake', `${hostname()}@${process.pid}@${job}`);
 
-/** Removes what intakes of dead processes left. Nothing of it was accepted. */
+/** Removes what intakes of this host's dead processes left. Nothing of it was accepted. */
 export async function removeLitter(home: string): Promise<void> {
   const folders = await readdir(join(home, 'intake')).catch(() => []);
   for (const folder of folders) {
-    const pid = Number(folder.split('.')[0]);
-    if (pid !== process.pid && !isAlive(pid)) await rm(join(home, 'intake', folder), { recursive: true, force: true });
+    const [host, pid] = folder.split('@');
+    if (host === hostname() && Number(pid) !== process.pid && !isAlive(Number(pid)))
+      await rm(join(home, 'intake', folder), { recursive: true, force: true });
   }
 }
 

@@ -17,10 +17,12 @@
   ARGV[14…] field, by     counts to raise
   Returns  'recorded' · 'stale': another claim followed, or the chunk is closed; nothing was written
   Order    every check stands before the first write: a script is not rolled back.
-  Crash    there is no between. A reply that is lost leads to a second record, which is stale. ]]
-local chunk = redis.call('HMGET', KEYS[2], 'epoch', 'locks', 'block')
+  Crash    there is no between. Where the reply is lost the client sends the same record again: it writes nothing, and
+           is told 'recorded', or 'stale' when it has closed the chunk. ]]
+local chunk = redis.call('HMGET', KEYS[2], 'epoch', 'locks', 'block', 'recorded')
 local job = redis.call('HMGET', KEYS[1], 'runId', 'generation', 'sequence', 'last')
 if not job[1] or chunk[1] ~= ARGV[2] then return 'stale' end
+if chunk[4] == ARGV[2] then return 'recorded' end
 local locks = cjson.decode(chunk[2])
 
 local generation, sequence = job[2], tonumber(job[3])
@@ -28,8 +30,10 @@ local generation, sequence = job[2], tonumber(job[3])
 local runId = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 if job[1] ~= runId then
   -- The server is another one than at the last record, so the end of the stream may have been lost with the old one.
-  -- Seconds since 1970 keep generations rising even where a restored server has forgotten the last one.
-  generation = string.format('%d', math.max(tonumber(generation) + 1, tonumber(redis.call('TIME')[1])))
+  -- Microseconds since 1970 keep generations rising even where a restored server has forgotten the last one, and
+  -- where it was started again within the second.
+  local time = redis.call('TIME')
+  generation = string.format('%.0f', math.max(tonumber(generation) + 1, tonumber(time[1]) * 1000000 + tonumber(time[2])))
   redis.call('HSET', KEYS[1], 'runId', runId, 'generation', generation, 'before:' .. generation, job[4])
 end
 if ARGV[12] ~= '0' then

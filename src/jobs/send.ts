@@ -26,14 +26,8 @@ export interface SendParts {
 const BLIP_MS = 500;
 const TRIES = 2;
 
-/** Carries the last result out of p-retry when the tries are used up. */
-class Blip extends Error {
-  readonly sent: Sent;
-  constructor(sent: Sent) {
-    super('blip');
-    this.sent = sent;
-  }
-}
+/** Tells p-retry that another try is worth it. */
+class Blip extends Error {}
 
 /**
  * Slot, check, send: once, and once more for a blip or a UserSig that could be renewed. Each try takes its own slot.
@@ -47,13 +41,15 @@ export async function send(
   parts: SendParts,
 ): Promise<Sent> {
   let calls = 0;
+  let last: Sent | null = null;
   const once = async (): Promise<Sent> => {
     const startedAt = parts.now();
     const result = await sendOnce(operation, items, prepared, parts);
     if (result !== null && !nothingSent(result)) calls += 1;
-    const sent = { result, calls };
+    const sent: Sent = { result, calls };
+    last = sent;
     if (result === null || isBlip(result, writes, parts.now() - startedAt) || renewed(result, parts.chat)) {
-      throw new Blip(sent);
+      throw new Blip('blip');
     }
     return sent;
   };
@@ -66,7 +62,8 @@ export async function send(
       shouldRetry: ({ error }) => error instanceof Blip && !parts.signal.aborted,
     });
   } catch (error) {
-    if (error instanceof Blip) return error.sent;
+    // Also where it was aborted while it waited for its second try: the first one counts.
+    if (last !== null && (error instanceof Blip || parts.signal.aborted)) return last;
     throw error;
   }
 }
@@ -95,7 +92,7 @@ async function sendOnce(
     }
     const result = classify(operation, items, answer);
     if (result.fault?.kind === 'throttled') slot.throttled();
-    slot.settled();
+    slot.settled(answer.kind === 'response');
     return result;
   } finally {
     connection.release();

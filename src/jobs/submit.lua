@@ -12,9 +12,11 @@
   ARGV[6]  descriptor     JSON, immutable
   ARGV[7]  chunks         chunks of the spool
   Returns  {'created', id} · {'existing', id} · {'conflict', id}: same key, other content or options
-  Crash    before: nothing is accepted. After: the job exists whole. There is no between. ]]
+  Crash    before: nothing is accepted. After: the job exists whole. There is no between. Where the reply is lost the
+           client sends the same again: it writes nothing and is told 'created'. ]]
 local id, fingerprint = ARGV[1], ARGV[2]
 local existing = redis.call('GET', KEYS[1])
+if existing == id then return { 'created', id } end
 if existing then
   local known = redis.call('HMGET', ARGV[5] .. existing, 'fingerprint', 'state')
   if known[1] then

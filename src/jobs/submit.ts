@@ -48,7 +48,7 @@ export interface SubmitParts {
 
 /**
  * Intake, spool, job: a row is accepted when the `submit` script has run. A crash before leaves a folder under
- * `intake` that the next start removes, and nothing else.
+ * `intake` that the next start removes, or, in the instant before the script, one under `jobs` that no job names.
  */
 export async function submit(source: Source, asked: Submission, parts: SubmitParts): Promise<Submitted> {
   const { home, ledger } = parts;

@@ -69,10 +69,11 @@ export async function openResultsFile(dir: string): Promise<ResultsFile> {
       }
       const kept = all.slice(0, all.length - after.length);
       end = kept.at(-1) ?? EMPTY;
-      // The index first: a crash between leaves a tail behind it, which is overwritten like any other.
-      await replaceIndex(indexPath, kept);
+      // The results first: a crash between leaves boundaries beyond their end, and they are cut back again. Nothing is
+      // appended before the index is another file, which is how a follower knows.
       await results.truncate(end.offset);
       await results.datasync();
+      await replaceIndex(indexPath, kept);
     },
 
     async refresh() {

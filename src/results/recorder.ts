@@ -36,6 +36,8 @@ const BATCH = 200;
 const BLOCK_MS = 200;
 /** Batches are gathered this long, so that a sync serves many calls. */
 const GATHER_MS = 50;
+/** After an error of disk or Redis. */
+const RETRY_MS = 1000;
 /** Delivered entries kept for followers of the stream, bytes of a job. */
 const KEEP_BYTES = 8 * 1024 * 1024;
 
@@ -63,7 +65,7 @@ export async function runRecorder(options: RecorderOptions, signal: AbortSignal)
         if (signal.aborted) break;
         log.error({ err: error }, 'recorder: trying again');
         await dropAll(sinks);
-        await pause(1000, signal);
+        await pause(RETRY_MS, signal);
       }
       await pause(GATHER_MS, signal);
     }
@@ -104,7 +106,16 @@ async function deliver(sinks: Map<string, Sink>, options: RecorderOptions): Prom
   )) as StreamReply;
   for (const [key, entries] of streamsOf(reply)) {
     const job = jobs.find((id) => options.resultsKey(id) === key) as string;
-    await deliverJob(job, sinks.get(job) as Sink, entries, options);
+    const sink = sinks.get(job) as Sink;
+    try {
+      await deliverJob(job, sink, entries, options);
+    } catch (error) {
+      // One job's broken file stops no other job. It is opened anew, and tried again.
+      options.log.error({ job, err: error }, 'recorder: this job cannot be delivered');
+      sinks.delete(job);
+      await sink.file.close();
+      await pause(RETRY_MS);
+    }
   }
 }
 

@@ -45,7 +45,7 @@ export function admit(request: ServiceRequest, command: Command, context: Contex
   const signed = verify(usersig, identifier, context);
   if (!signed.ok) throw new Refusal(codeOfSignature(signed.code, context), signed.info);
   if (identifier !== options.admin) throw new Refusal(60010, 'the caller is not an app admin');
-  if (!context.rate(command.name, command.limitShare).take(request.at)) {
+  if (!context.rate(command.name, command.limitShare).take(request.at, request.lo)) {
     throw new Refusal(60007, 'the call frequency of this REST API is exceeded');
   }
 }

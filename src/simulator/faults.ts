@@ -107,7 +107,7 @@ export const FAULT_PRESETS = {
       codes: { 60008: 0.001, 70500: 0.001 },
       codesAfter: { 60008: 0.001 },
     },
-    latency: { baseMs: 30, jitterMs: 20 },
+    latency: { baseMs: 30, jitterMs: 10 },
     transient: [
       { code: 30006, fraction: 0.002, passesAt: 2 },
       { code: 30007, fraction: 0.001, passesAt: 2, applied: true },

@@ -2,8 +2,11 @@ import type { Switches } from './switches.ts';
 
 /** Judges the arrivals of one command. Times are the gate's stamps, microseconds. */
 export interface RateWindow {
-  /** Takes a call that arrived at `at`. False: over the limit (60007). */
-  take(at: number): boolean;
+  /**
+   * Takes a call that was stamped at `at` and may have arrived as early as `lo`, where the gate itself was late. False:
+   * over the limit (60007).
+   */
+  take(at: number, lo?: number): boolean;
 }
 
 /** `countRejected`: a rejected call uses up the rate as an accepted one does. */
@@ -14,26 +17,29 @@ export interface RateShape {
 }
 
 /**
- * At most `limit` calls in any window, wherever it begins. Two calls exactly one window apart do not share one.
+ * At most `limit` calls in any window, wherever it begins. Two calls exactly one window apart do not share one. Only
+ * what is certain counts: a gate that woke up late stamps calls closer together than they came.
  * Stamps may come slightly out of order (a large body is read to its end after a later small one), so a late one is
  * put where it belongs and every window that holds it is looked at.
  */
 function slidingWindow({ limit, windowUs, countRejected }: RateShape): RateWindow {
-  /** Accepted stamps in order, at least the last two windows of them. */
-  let stamps: number[] = [];
+  /** Accepted calls in the order of their stamps, at least the last two windows of them. */
+  let calls: { at: number; lo: number }[] = [];
+  const span = (first: number): number =>
+    (calls[first + limit] as { at: number }).at - (calls[first] as { lo: number }).lo;
   return {
-    take(at) {
-      let place = stamps.length;
-      while (place > 0 && (stamps[place - 1] as number) > at) place--;
-      stamps.splice(place, 0, at);
+    take(at, lo = at) {
+      let place = calls.length;
+      while (place > 0 && (calls[place - 1] as { at: number }).at > at) place--;
+      calls.splice(place, 0, { at, lo });
       let within = true;
-      for (let first = Math.max(0, place - limit); first <= place && first + limit < stamps.length; first++) {
-        if ((stamps[first + limit] as number) - (stamps[first] as number) < windowUs) within = false;
+      for (let first = Math.max(0, place - limit); first <= place && first + limit < calls.length; first++) {
+        if (span(first) < windowUs) within = false;
       }
-      if (!within && !countRejected) stamps.splice(place, 1);
-      if (stamps.length > 4 * limit + 1024) {
-        const newest = stamps.at(-1) as number;
-        stamps = stamps.filter((stamp, index) => index >= stamps.length - limit || newest - stamp < 2 * windowUs);
+      if (!within && !countRejected) calls.splice(place, 1);
+      if (calls.length > 4 * limit + 1024) {
+        const newest = (calls.at(-1) as { at: number }).at;
+        calls = calls.filter((call, index) => index >= calls.length - limit || newest - call.at < 2 * windowUs);
       }
       return within;
     },
