@@ -109,7 +109,7 @@ export function readConfig(env: Environment, options: ReadOptions = {}): Config 
     home: resolve(options.cwd ?? '.', values.BEFRIEND_HOME as string),
     sdkAppId: values.CHAT_SDKAPPID ?? null,
     chat: chatOf(values),
-    logLevel: values.LOG_LEVEL ?? (options.terminal ? 'warn' : 'info'),
+    logLevel: values.LOG_LEVEL ?? (options.terminal ? 'error' : 'info'),
     tuning: tuningOf(values),
   };
 }

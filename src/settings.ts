@@ -107,7 +107,7 @@ export const SETTINGS = {
     default: '200',
   }),
   LOG_LEVEL: {
-    description: 'Least level that is logged, to stderr. Default: warn on a terminal, else info',
+    description: 'Least level that is logged, to stderr. Default: error on a terminal, else info',
     expected: `one of ${LOG_LEVELS.join(', ')}`,
     schema: z.enum(LOG_LEVELS),
   } satisfies Setting<LogLevel>,

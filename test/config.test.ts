@@ -43,7 +43,7 @@ describe('readConfig', () => {
   });
 
   it('is quieter on a terminal, unless it is told otherwise', () => {
-    expect(readConfig({}, { terminal: true }).logLevel).toBe('warn');
+    expect(readConfig({}, { terminal: true }).logLevel).toBe('error');
     expect(readConfig({ LOG_LEVEL: 'debug' }, { terminal: true }).logLevel).toBe('debug');
   });
 

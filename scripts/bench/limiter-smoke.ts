@@ -2,9 +2,11 @@
  * The limiter alone: processes take slots without end and write a line in each; a receiver in a process of its own
  * stamps arrivals. All processes of a machine share one monotonic clock, so a call arrived between its two stamps.
  *
- *   npx tsc -p tsconfig.json --noEmit false --outDir /tmp/bench --rootDir . && cp src/limiter/*.lua /tmp/bench/src/limiter/
- *   NODE_PATH=node_modules node /tmp/bench/scripts/bench/limiter-smoke.js [processes] [seconds] [calls] [windowMs] ['{"marginMs":4}']
+ *   npx tsc --noEmit false --outDir build/bench && cp src/limiter/*.lua build/bench/src/limiter/
+ *   BEFRIEND_REDIS_SERVER=$(command -v redis-server) node build/bench/scripts/bench/limiter-smoke.js \
+ *     [processes] [seconds] [calls] [windowMs] ['{"marginMs":4}'] [jitterMs] [blipMs]
  *
+ * Jitter delays every call and every answer by up to so much; a blip holds all calls of two seconds' first milliseconds.
  * Expect: certain max ≤ calls, use ≥ 0.99 on an idle machine.
  */
 import { type ChildProcess, fork } from 'node:child_process';
@@ -29,16 +31,24 @@ const SERVICE_MS = 5;
 const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 const [role, ...args] = process.argv.slice(2);
 
-if (role === 'receiver') receive();
+if (role === 'receiver') receive(args.map(Number));
 else if (role === 'caller') await call(args);
 else await measure(process.argv.slice(2));
 
-function receive(): void {
+/** The way to the service and back, and the service. A call arrives at the end of its way. */
+function receive([jitterMs, blipMs]: number[]): void {
   const arrivals: Arrival[] = [];
+  const jitter = (): number => Math.random() * (jitterMs ?? 0);
+  const way = (): number => Math.max(jitter(), (blipMs ?? 0) - (now() % 2000));
   const server = createServer({ noDelay: true }, (socket) => {
+    const arrive = (line: string, sent: number): void => {
+      arrivals.push({ sent, seen: now() });
+      setTimeout(() => socket.write(`${line}\n`), SERVICE_MS + jitter());
+    };
     createInterface(socket).on('line', (line) => {
-      arrivals.push({ sent: Number(line), seen: now() });
-      setTimeout(() => socket.write('ok\n'), SERVICE_MS);
+      const delay = way();
+      if (delay === 0) arrive(line, Number(line));
+      else setTimeout(() => arrive(line, now()), delay);
     });
     socket.on('error', () => {});
   });
@@ -58,8 +68,8 @@ async function call([socket, port, calls, windowMs, tuning]: string[]): Promise<
     ...(JSON.parse(tuning ?? '{}') as Partial<Tuning>),
     callTimeoutMs: 5000,
   });
-  const answers: (() => void)[] = [];
-  createInterface(out).on('line', () => answers.shift()?.());
+  const answers = new Map<string, () => void>();
+  createInterface(out).on('line', (line) => answers.get(line)?.());
   const stop = new AbortController();
   const takers = Array.from({ length: TAKERS }, () => take(limiter, out, answers, stop.signal));
   process.on('message', async () => {
@@ -74,14 +84,16 @@ async function call([socket, port, calls, windowMs, tuning]: string[]): Promise<
 async function take(
   limiter: ReturnType<typeof createLimiter>,
   out: Socket,
-  answers: (() => void)[],
+  answers: Map<string, () => void>,
   stop: AbortSignal,
 ): Promise<void> {
   while (!stop.aborted) {
     const slot = await limiter.take(stop);
     if (!slot.mayWrite()) continue;
-    out.write(`${now()}\n`);
-    await new Promise<void>((resolve) => answers.push(resolve));
+    const line = String(now());
+    out.write(`${line}\n`);
+    await new Promise<void>((resolve) => answers.set(line, resolve));
+    answers.delete(line);
     slot.settled();
   }
 }
@@ -92,11 +104,13 @@ async function measure([
   calls = '200',
   windowMs = '1000',
   tuning = '{}',
+  jitterMs = '0',
+  blipMs = '0',
 ]: string[]): Promise<void> {
   const redis = await testRedis();
   if (!('socket' in redis.address)) throw new Error('unreachable');
   const self = fileURLToPath(import.meta.url);
-  const receiver = fork(self, ['receiver']);
+  const receiver = fork(self, ['receiver', jitterMs, blipMs]);
   const [port] = (await once(receiver, 'message')) as [number];
   const settings = [redis.address.socket, String(port), calls, windowMs, tuning];
   const callers = Array.from({ length: Number(processes) }, () => fork(self, ['caller', ...settings]));

@@ -12,8 +12,8 @@ import { EXIT, UsageError } from './context.ts';
 import { count } from './progress.ts';
 import { runOperation } from './run-operation.ts';
 
-const ACCOUNTS = 2500;
-const FRIENDS = 44;
+const ACCOUNTS = 2000;
+const FRIENDS = 54;
 const SEED = 20_240_501;
 /** Rows of one question to the simulator's control plane. */
 const ASK = 10_000;

@@ -2,7 +2,8 @@ import type { JobStatus } from '../domain/job.ts';
 
 /** A line of progress: redrawn in place on a terminal, a new line every few seconds otherwise. On stderr. */
 export interface Progress {
-  show(line: string): void;
+  /** Parts of the line, the most important first: what does not fit the terminal is left out. */
+  show(...parts: string[]): void;
   /** Leaves the terminal at the start of a clean line. */
   end(): void;
 }
@@ -13,13 +14,13 @@ export function openProgress(stream: NodeJS.WriteStream, now: () => number): Pro
   let lastAt = Number.NEGATIVE_INFINITY;
   let drawn = false;
   return {
-    show(line) {
+    show(...parts) {
       if (stream.isTTY) {
         drawn = true;
-        stream.write(`\r\u001b[2K${line.slice(0, Math.max(20, stream.columns - 1))}`);
+        stream.write(`\r\u001b[2K${fitting(parts, stream.columns)}`);
       } else if (now() - lastAt >= PLAIN_EVERY_MS) {
         lastAt = now();
-        stream.write(`${line}\n`);
+        stream.write(`${parts.join(SEPARATOR)}\n`);
       }
     },
     end() {
@@ -29,6 +30,17 @@ export function openProgress(stream: NodeJS.WriteStream, now: () => number): Pro
   };
 }
 
+const SEPARATOR = ' · ';
+
+function fitting(parts: readonly string[], columns: number): string {
+  let shown = parts.length;
+  while (shown > 1 && parts.slice(0, shown).join(SEPARATOR).length >= columns) shown -= 1;
+  return parts
+    .slice(0, shown)
+    .join(SEPARATOR)
+    .slice(0, columns - 1);
+}
+
 /** Most calls in a window. */
 export interface Rate {
   callsPerSecond: number;
@@ -36,7 +48,7 @@ export interface Rate {
 }
 
 /** Calls a second over the last few looks, and from them the time that is left. */
-export function progressLine({ callsPerSecond, windowMs }: Rate): (job: JobStatus, nowMs: number) => string {
+export function progressLine({ callsPerSecond, windowMs }: Rate): (job: JobStatus, nowMs: number) => string[] {
   const limit = Math.round((callsPerSecond * 1000) / windowMs);
   const looks: { at: number; calls: number; done: number }[] = [];
   return (job, nowMs) => {
@@ -52,15 +64,15 @@ export function progressLine({ callsPerSecond, windowMs }: Rate): (job: JobStatu
     return [
       `${bar(percent)} ${percent} %`,
       `${count(done)}/${count(totals.accepted)} rows`,
-      `${rate.toFixed(0)} of ${limit} calls/s`,
+      `${rate.toFixed(0)}/${limit} calls/s`,
       ...(rowRate > 0 && totals.open > 0 ? [`${duration(totals.open / rowRate)} left`] : []),
       ...(calls.retried > 0 ? [`${count(calls.retried)} retried`] : []),
       ...(calls.throttled > 0 ? [`${count(calls.throttled)} throttled`] : []),
-    ].join(' · ');
+    ];
   };
 }
 
-const BAR = 12;
+const BAR = 10;
 
 function bar(percent: number): string {
   const full = Math.round((percent / 100) * BAR);

@@ -21,7 +21,7 @@ export function reportText(report: Report, rate: Rate): string {
   const statuses = (Object.keys(MEANING) as Status[]).filter((status) => status === 'ok' || totals[status] > 0);
   const codes = mostFirst(report.codes).flatMap(([code, rows]) => {
     const { meaning, advice } = rowOfCode(Number(code));
-    return [row(`code ${code}`, rows, meaning), `${' '.repeat(width + 17)}${advice}`];
+    return [row(`code ${code}`, rows, meaning), ...wrapped(advice)];
   });
   const relations = mostFirst(report.relations).map(([name, rows]) => row(name, rows));
   return [
@@ -50,6 +50,20 @@ function callLines({ calls, seconds }: Report, { callsPerSecond, windowMs }: Rat
     `  calls ${count(made)}: ${count(planned)} planned, ${count(retried)} retried, ${count(throttled)} throttled`,
     `  took ${duration(seconds)}; so many calls take ${duration(ideal)} at the limit`,
   ];
+}
+
+const COLUMNS = 80;
+
+/** A long text in lines of 80 columns, indented below its heading. */
+function wrapped(text: string): string[] {
+  const indent = '      ';
+  const lines = [indent];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) as string;
+    if (line.length + word.length >= COLUMNS) lines.push(indent + word);
+    else lines[lines.length - 1] = line === indent ? indent + word : `${line} ${word}`;
+  }
+  return lines;
 }
 
 const section = (lines: string[]): string[] => (lines.length > 0 ? ['', ...lines] : []);

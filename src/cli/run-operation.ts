@@ -123,8 +123,9 @@ async function runHere(run: Run): Promise<number> {
   const { flags, base, rejects } = run;
   return withBefriend(context, async (befriend) => {
     await reach(context);
-    const job = await accept(befriend, run);
+    // Before intake: the limiter's wait after a start of Redis passes while rows are read.
     befriend.work();
+    const job = await accept(befriend, run);
     const printed = flags.out === '-' ? printOutcomes(job, process.stdout) : null;
     const report = await follow(job, run, context);
     await printed;
@@ -173,7 +174,7 @@ async function follow(job: SubmittedJob, { signal, progress }: Run, { config }: 
 
 function reading(progress: Progress) {
   return ({ rows, bytes }: { rows: number; bytes: number }) =>
-    progress.show(`reading · ${count(rows)} rows · ${(bytes / 1e6).toFixed(1)} MB`);
+    progress.show('reading', `${count(rows)} rows`, `${(bytes / 1e6).toFixed(1)} MB`);
 }
 
 function warn({ warnings }: Prepared): void {

@@ -12,7 +12,7 @@ export async function watch(job: Job, rate: Rate, progress: Progress, signal?: A
   const done = job.done(signal).finally(() => over.abort());
   const show = async (): Promise<void> => {
     for await (const _ of setInterval(LOOK_MS, undefined, { signal: over.signal })) {
-      progress.show(line(await job.status(), Date.now()));
+      progress.show(...line(await job.status(), Date.now()));
     }
   };
   try {

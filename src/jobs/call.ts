@@ -114,7 +114,7 @@ async function call(
 function logCall({ result }: Sent, where: { job: string; from: string | null }, log: Logger): void {
   if (result === null) return;
   const { fault, anomalies, requestId } = result;
-  if (fault !== null) log.info({ ...where, fault, requestId }, 'call failed');
+  if (fault !== null) log.debug({ ...where, fault, requestId }, 'call failed');
   if (anomalies.length > 0) log.warn({ ...where, anomalies, requestId }, 'odd answer');
 }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { DelayedError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
@@ -31,6 +32,8 @@ export interface CallerOptions {
 /** Takes chunks of one app and command from its queue and walks each through `callChunk`. */
 export function startCaller({ connection, keys, command, concurrency, parts, log }: CallerOptions): Caller {
   const abort = new AbortController();
+  // Every chunk in hand listens to it: that is no leak.
+  setMaxListeners(0, abort.signal);
   const walk = async (job: ChunkJob, token?: string): Promise<void> => {
     const next = await callChunk(job.data, parts, abort.signal);
     if (next.kind === 'done') return;

@@ -1,7 +1,7 @@
 const SAMPLES = 256;
 const RENEW_EVERY = 16;
-/** Low, but not the lowest: a refusal at the service's door answers faster than any real call. */
-const QUANTILE = 0.1;
+/** As good as the lowest, but a few answers from the service's door don't make all others look late. */
+const QUANTILE = 0.02;
 
 /**
  * How much later than usual a call can have arrived, judged by its answer: what an answer took beyond the quick ones
@@ -12,13 +12,17 @@ export class Answers {
   private seen = 0;
   private quick = Infinity;
 
-  /** Takes a call's time from sending to answer in (ms) and gives its excess over a quick answer's (ms). */
-  excessOf(durationMs: number): number {
+  /** How much longer than a quick answer's a call's time from sending to answer was (ms). `typical`: it counts itself. */
+  excessOf(durationMs: number, typical = true): number {
+    if (typical) this.learn(durationMs);
+    return this.seen === 0 ? durationMs : Math.max(0, durationMs - this.quick);
+  }
+
+  private learn(durationMs: number): void {
     this.durations[this.seen % SAMPLES] = durationMs;
     this.seen += 1;
     if (this.seen < RENEW_EVERY) this.quick = Math.min(this.quick, durationMs);
     else if (this.seen % RENEW_EVERY === 0) this.quick = quantile(this.durations, QUANTILE);
-    return Math.max(0, durationMs - this.quick);
   }
 }
 

@@ -1,6 +1,7 @@
 import { Answers } from './answers.ts';
 import type { ClockMap } from './clock-map.ts';
 import { Lateness } from './lateness.ts';
+import type { LimiterLog } from './limiter.ts';
 import type { Reports } from './reports.ts';
 import type { LeasedSlot } from './slot.ts';
 import type { Timing } from './timing.ts';
@@ -22,16 +23,25 @@ export class Calls {
   private readonly clock: () => number;
   private readonly map: ClockMap;
   private readonly reports: Reports;
+  private readonly log: LimiterLog | undefined;
   sent = 0;
   overdue = 0;
   held = 0;
 
-  constructor(parts: { timing: Timing; callTimeoutMs: number; clock: () => number; map: ClockMap; reports: Reports }) {
+  constructor(parts: {
+    timing: Timing;
+    callTimeoutMs: number;
+    clock: () => number;
+    map: ClockMap;
+    reports: Reports;
+    log: LimiterLog | undefined;
+  }) {
     this.timing = parts.timing;
     this.lifeMs = parts.callTimeoutMs;
     this.clock = parts.clock;
     this.map = parts.map;
     this.reports = parts.reports;
+    this.log = parts.log;
   }
 
   get unanswered(): number {
@@ -54,7 +64,9 @@ export class Calls {
       this.stamp(slot);
       const age = this.ageOf(slot);
       this.lateness.record(age);
-      if (age > slot.latenessMs + this.timing.marginMs) this.overdue += 1;
+      if (age <= slot.latenessMs + this.timing.marginMs) return;
+      this.overdue += 1;
+      this.log?.warn({ slot: slot.id, lateMs: Math.round(age) }, 'the process froze between check and write of a call');
     });
   }
 
@@ -66,7 +78,7 @@ export class Calls {
 
   end(slot: LeasedSlot, answered: boolean): void {
     const tookMs = this.clock() - slot.sentMs;
-    const excessMs = answered ? this.answers.excessOf(tookMs) : tookMs;
+    const excessMs = answered ? this.answers.excessOf(tookMs, !slot.refused) : tookMs;
     // Half the margin takes the everyday spread of answers; the other half is left for what cannot be measured here.
     const lateMs = Math.max(0, excessMs - this.timing.marginMs / 2);
     if (slot.held || lateMs > 0) this.reports.called(slot.id, slot.sentMicros + Math.ceil(lateMs * 1000));

@@ -1,3 +1,23 @@
+/**
+ * A strict limiter: no window of W milliseconds sees more than N calls, however many processes share it.
+ *
+ * The arithmetic. N tokens; each is back one window plus a margin after its call *arrived*. Redis knows an upper bound
+ * s of every arrival, and grants no slot before s_N + W + margin, s_N being the N-th largest bound. Take any N + 1 calls:
+ * when the one granted last was granted, the others had bounds, so s_N was no less than the earliest arrival among
+ * them; it was sent after s_N + W + margin; so it arrived more than W after that one. Order, pace and processes do not
+ * matter, only that bounds are bounds:
+ *
+ * - A new slot counts from its latest use (`latenessMs` after it), until its process says when the call was written.
+ *   A process that dies says nothing, and the token stays where it is.
+ * - On the way a call can be held back: what its answer took beyond quick answers is added (`answers.ts`); while it has
+ *   none, after half a window, the token stays as long as a call can live (`calls.ts`).
+ * - Slots are compared with Redis' clock through bounds (`clock-map.ts`): sent not before, reported not too early.
+ * - If the state is lost (another run_id, a missing key, a clock that was set), the next slot is W + margin after the
+ *   last one that anybody could still use.
+ *
+ * Its price: a token's round is W + margin + mean lateness, so use = W ÷ (W + margin + lateness), about 0.994 with the
+ * defaults at 1000 ms. Half the margin takes the everyday spread of answers, the other half what cannot be measured.
+ */
 import { performance } from 'node:perf_hooks';
 import type { Redis } from 'ioredis';
 import { keysOf } from './bucket.ts';
@@ -34,9 +54,11 @@ export interface LimiterState {
   /** The shared rate as last heard: below the ceiling after throttling answers. */
   ratePerSecond: number;
   ceilingPerSecond: number;
-  /** Since the start: calls sent; slots given up for age; calls that a frozen process wrote too late (G1). */
+  /** Calls sent since the start. */
   sent: number;
+  /** Slots given up for their age. */
   tooOld: number;
+  /** Calls that a process wrote too late because it froze between check and write (G1). */
   overdue: number;
   /** How often the shared state was found lost (restart, fail-over, deleted key, clock set). */
   losses: number;

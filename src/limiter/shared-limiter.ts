@@ -1,11 +1,9 @@
-import { setMaxListeners } from 'node:events';
 import type { Redis } from 'ioredis';
-import { type Lease, lease } from './bucket.ts';
 import { Calls } from './calls.ts';
-import { ClockMap } from './clock-map.ts';
+import { type Answer, LeaseClient } from './lease-client.ts';
 import type { Limiter, LimiterLog, LimiterState } from './limiter.ts';
-import { Reports } from './reports.ts';
 import { LeasedSlot, type Slot, type SlotOwner } from './slot.ts';
+import { Takers } from './takers.ts';
 import type { Timing } from './timing.ts';
 
 export interface Parts {
@@ -17,15 +15,8 @@ export interface Parts {
   log: LimiterLog | undefined;
 }
 
-interface Waiter {
-  give(slot: Slot): void;
-  refuse(reason: unknown): void;
-}
-
 /** Redis gets this long to hear the last reports. */
 const CLOSE_MS = 500;
-/** After a failed script (loading, read-only, out of memory). */
-const RETRY_MS = 200;
 
 /**
  * One process's end of the limiter: a line of takers, the slots leased for them, and what Redis is to hear. Everything
@@ -36,35 +27,30 @@ const RETRY_MS = 200;
  */
 export class SharedLimiter implements Limiter, SlotOwner {
   private readonly parts: Parts;
-  private readonly map = new ClockMap();
-  private readonly reports = new Reports();
+  private readonly client: LeaseClient;
   private readonly calls: Calls;
-  private readonly waiters = new Set<Waiter>();
+  private readonly takers = new Takers(() => this.pump());
   private leased: LeasedSlot[] = [];
   /** Rises when slots leased so far become void. */
   private line = 0;
   private connected: boolean;
+  private closed = false;
   private closing: Promise<void> | null = null;
   private exchanging: Promise<void> | null = null;
   private timer: NodeJS.Timeout | undefined;
   private timerAt = Infinity;
-  /** Nothing is asked before this; no slots are asked for before that. Local ms. */
-  private retryAt = 0;
+  /** No slots are asked for before this. Local ms. */
   private askAt = 0;
   /** When the reports are due to be sent, with or without a lease; when unanswered calls are looked at. */
   private flushAt = Infinity;
   private holdAt = Infinity;
-  private since = 0;
-  private forgetSince = 0;
-  private ratePpm = 1_000_000;
   private tooOld = 0;
-  private losses = 0;
-  private lastFailure = '';
 
   constructor(parts: Parts) {
     this.parts = parts;
-    const { timing, callTimeoutMs, clock } = parts;
-    this.calls = new Calls({ timing, callTimeoutMs, clock, map: this.map, reports: this.reports });
+    this.client = new LeaseClient(parts);
+    const { map, reports } = this.client;
+    this.calls = new Calls({ ...parts, map, reports });
     this.connected = parts.redis.status === 'ready';
     parts.redis.on('ready', this.onReady);
     parts.redis.on('close', this.onClose);
@@ -77,60 +63,37 @@ export class SharedLimiter implements Limiter, SlotOwner {
     const { timing } = this.parts;
     return {
       connected: this.connected,
-      waiting: this.waiters.size,
+      waiting: this.takers.size,
       leased: this.leased.length,
       unanswered: this.calls.unanswered,
       held: this.calls.held,
-      ratePerSecond: (timing.ceilingPerSecond * this.ratePpm) / 1_000_000,
+      ratePerSecond: (timing.ceilingPerSecond * this.client.ratePpm) / 1_000_000,
       ceilingPerSecond: timing.ceilingPerSecond,
       sent: this.calls.sent,
       tooOld: this.tooOld,
       overdue: this.calls.overdue,
-      losses: this.losses,
+      losses: this.client.losses,
       lateness: this.calls.lateness.figures,
     };
   }
 
   async take(signal?: AbortSignal): Promise<Slot> {
     signal?.throwIfAborted();
-    if (this.closing) throw new Error('the limiter is closed');
-    return new Promise<Slot>((resolve, reject) => {
-      const leave = (): void => {
-        this.waiters.delete(waiter);
-        signal?.removeEventListener('abort', onAbort);
-      };
-      const onAbort = (): void => {
-        waiter.refuse(signal?.reason);
-        this.pump();
-      };
-      const waiter: Waiter = {
-        give: (slot) => {
-          leave();
-          resolve(slot);
-        },
-        refuse: (reason) => {
-          leave();
-          reject(reason);
-        },
-      };
-      if (signal) {
-        // Many takers wait on one signal: that is no leak.
-        setMaxListeners(0, signal);
-        signal.addEventListener('abort', onAbort, { once: true });
-      }
-      this.waiters.add(waiter);
-      this.pump();
-    });
+    if (this.closed) throw new Error('the limiter is closed');
+    const slot = this.takers.join(signal);
+    this.pump();
+    return slot;
   }
 
   close(): Promise<void> {
+    this.closed = true;
     this.closing ??= this.shut();
     return this.closing;
   }
 
   private async shut(): Promise<void> {
     clearTimeout(this.timer);
-    for (const waiter of this.waiters) waiter.refuse(new Error('the limiter is closed'));
+    this.takers.refuseAll(new Error('the limiter is closed'));
     this.voidLeased();
     this.calls.holdAll();
     let timeout: NodeJS.Timeout | undefined;
@@ -145,13 +108,13 @@ export class SharedLimiter implements Limiter, SlotOwner {
 
   private async sayLastWords(): Promise<void> {
     await this.exchanging;
-    while (this.connected && !this.reports.empty && this.lastFailure === '') await this.exchange(0);
+    while (this.connected && !this.client.reports.empty && !this.client.failing) await this.exchange(0);
   }
 
   // What slots say.
 
   isValid(slot: LeasedSlot): boolean {
-    if (this.closing || !this.connected || slot.line !== this.line) return false;
+    if (this.closed || !this.connected || slot.line !== this.line) return false;
     const young = this.calls.ageOf(slot) <= slot.latenessMs;
     if (!young) this.tooOld += 1;
     return young;
@@ -164,7 +127,7 @@ export class SharedLimiter implements Limiter, SlotOwner {
 
   gaveUp(slot: LeasedSlot): void {
     this.calls.forget(slot);
-    this.reports.giveBack(slot.id);
+    this.client.reports.giveBack(slot.id);
     this.haveNews();
   }
 
@@ -174,13 +137,13 @@ export class SharedLimiter implements Limiter, SlotOwner {
   }
 
   throttled(slot: LeasedSlot): void {
-    this.reports.throttled(slot.id);
+    this.client.reports.throttled(slot.id);
     this.haveNews(0);
   }
 
   private haveNews(withinMs = this.parts.timing.flushMs): void {
     const now = this.parts.clock();
-    if (!this.reports.empty) this.flushAt = Math.min(this.flushAt, now + withinMs);
+    if (!this.client.reports.empty) this.flushAt = Math.min(this.flushAt, now + withinMs);
     if (this.calls.unanswered === 0) this.holdAt = Infinity;
     else if (this.holdAt === Infinity) this.holdAt = now + this.parts.timing.heldEveryMs;
     this.arm();
@@ -209,15 +172,15 @@ export class SharedLimiter implements Limiter, SlotOwner {
   // The walk.
 
   private pump(): void {
-    if (this.closing) return;
+    if (this.closed) return;
     const now = this.parts.clock();
     this.release(now);
-    while (this.leased.length > this.waiters.size) this.leased.pop()?.giveUp();
+    while (this.leased.length > this.takers.size) this.leased.pop()?.giveUp();
     if (now >= this.holdAt) {
       this.holdAt = Infinity;
       this.haveNews(this.calls.holdLate() ? 0 : undefined);
     }
-    if (!this.exchanging && this.connected && now >= this.retryAt) {
+    if (!this.exchanging && this.connected && now >= this.client.retryAt) {
       const want = this.wanted(now) === now ? this.lacking() : 0;
       if (want > 0 || now >= this.flushAt) {
         this.exchanging = this.exchange(want).finally(() => {
@@ -233,15 +196,13 @@ export class SharedLimiter implements Limiter, SlotOwner {
   private release(now: number): void {
     for (let slot = this.leased[0]; slot && slot.dueMs <= now; slot = this.leased[0]) {
       this.leased.shift();
-      const [waiter] = this.waiters;
-      if (waiter && this.isValid(slot)) waiter.give(slot);
-      else slot.giveUp();
+      if (!this.isValid(slot) || !this.takers.give(slot)) slot.giveUp();
     }
   }
 
   /** Takers for whom no slot is leased, at most a lease of them. */
   private lacking(): number {
-    return Math.min(this.waiters.size - this.leased.length, this.parts.timing.leaseSize);
+    return Math.min(this.takers.size - this.leased.length, this.parts.timing.leaseSize);
   }
 
   /**
@@ -258,10 +219,12 @@ export class SharedLimiter implements Limiter, SlotOwner {
 
   /** One timer, for whatever comes first. */
   private arm(): void {
-    if (this.closing) return;
+    if (this.closed) return;
     const now = this.parts.clock();
     const ask =
-      this.exchanging || !this.connected ? Infinity : Math.max(this.retryAt, Math.min(this.wanted(now), this.flushAt));
+      this.exchanging || !this.connected
+        ? Infinity
+        : Math.max(this.client.retryAt, Math.min(this.wanted(now), this.flushAt));
     const at = Math.min(this.leased[0]?.dueMs ?? Infinity, ask, this.holdAt);
     if (at >= this.timerAt) return;
     clearTimeout(this.timer);
@@ -275,91 +238,44 @@ export class SharedLimiter implements Limiter, SlotOwner {
     );
   }
 
-  /** Says what there is to say, and takes up to `want` slots. Never rejects. */
+  /** Never rejects. */
   private async exchange(want: number): Promise<void> {
-    const { redis, keys, timing, clock } = this.parts;
     const { line } = this;
-    const cold = this.calls.sent < timing.coldSlots;
-    const latenessMs = cold ? timing.coldLatenessMs : timing.latenessMs;
-    const batch = this.reports.take();
     this.flushAt = Infinity;
-    const request = {
-      ...batch,
-      want,
-      leadMs: cold ? timing.coldLeadMs : timing.leadMs,
-      latenessMs,
-      forget: this.forgetSince,
-    };
-    const asked = clock();
-    try {
-      const reply = await lease(redis, keys, timing, request);
-      this.lastFailure = '';
-      this.receive(reply, { asked, line, latenessMs, want });
-    } catch (error) {
-      this.reports.putBack(batch);
-      this.retryAt = clock() + RETRY_MS;
-      this.fail(error as Error);
+    const answer = await this.client.exchange(want, this.calls.sent < this.parts.timing.coldSlots);
+    if (answer) {
+      if (answer.state === 'lost') this.calls.holdAll();
+      if (answer.state === 'doubt') this.voidLeased();
+      this.accept(answer, line);
+      if (want > 0) this.askAt = this.nextAsk(answer, want);
+      if (answer.state !== 'same') this.flushAt = 0;
     }
     this.haveNews();
   }
 
-  private fail(error: Error): void {
-    if (error.message === this.lastFailure) return;
-    this.lastFailure = error.message;
-    this.parts.log?.warn(
-      { error: error.message, key: this.parts.keys[0] },
-      'the limiter cannot get slots: nobody calls',
-    );
-  }
-
-  private receive(reply: Lease, asked: { asked: number; line: number; latenessMs: number; want: number }): void {
-    const now = this.parts.clock();
-    const clockHolds = this.map.observe(asked.asked, now, reply.now);
-    this.ratePpm = reply.rate;
-    if (reply.since !== this.since) this.begin(reply.since);
-    else if (!clockHolds) this.doubt();
-    const valid = asked.line === this.line && !this.closing;
-    for (const { id, at } of reply.slots) {
-      const { latenessMs } = asked;
-      const slot = { id, atMicros: at, dueMs: this.map.localAfter(at), latenessMs, line: asked.line };
-      const leased = new LeasedSlot(this, slot);
-      if (valid) this.leased.push(leased);
-      else leased.giveUp();
+  /** Slots that were granted on a connection that is gone, or after the end, go back. */
+  private accept(answer: Answer, line: number): void {
+    const { latenessMs } = answer;
+    for (const { id, at } of answer.slots) {
+      const dueMs = this.client.map.localAfter(at);
+      const slot = new LeasedSlot(this, { id, atMicros: at, dueMs, latenessMs, line });
+      if (line === this.line && !this.closed) this.leased.push(slot);
+      else slot.giveUp();
     }
-    if (asked.want > 0) this.askAt = this.nextAsk(reply, asked.want, now);
   }
 
   /**
    * After a lease cut short by the horizon: the line is full, and asking sooner would only be a wasted command. But not
    * much later than now, for slots that were given back and calls that were answered bring the next slot nearer.
    */
-  private nextAsk(reply: Lease, want: number, now: number): number {
+  private nextAsk(answer: Answer, want: number): number {
     const { horizonMs, refillMs, rate } = this.parts.timing;
-    const last = reply.slots.at(-1);
-    if (reply.slots.length === want) return 0;
-    if (last) return this.map.localAfter(last.at) - refillMs;
-    const near = this.map.localAfter(reply.following) - horizonMs;
+    const { map } = this.client;
+    const last = answer.slots.at(-1);
+    if (answer.slots.length === want) return 0;
+    if (last) return map.localAfter(last.at) - refillMs;
+    const now = this.parts.clock();
+    const near = map.localAfter(answer.following) - horizonMs;
     return Math.max(now + horizonMs / 4, Math.min(near, now + rate.windowMs / 4));
-  }
-
-  /** A state that this process has not seen before. */
-  private begin(since: number): void {
-    if (this.since !== 0) {
-      this.losses += 1;
-      this.calls.holdAll();
-      this.haveNews(0);
-      const { keys, timing } = this.parts;
-      this.parts.log?.warn({ key: keys[0], waitMs: timing.lossMs }, 'the limiter lost its state in Redis: it waits');
-    }
-    this.since = since;
-    this.forgetSince = 0;
-  }
-
-  /** Redis' clock was set while the state stayed: its times mean nothing any more. */
-  private doubt(): void {
-    this.voidLeased();
-    this.forgetSince = this.since;
-    this.flushAt = 0;
-    this.parts.log?.warn({ key: this.parts.keys[0] }, "Redis' clock was set: the limiter starts anew and waits");
   }
 }

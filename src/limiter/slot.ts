@@ -52,6 +52,8 @@ export class LeasedSlot implements Slot {
   sentMicros = 0;
   /** Its call is unanswered for so long that Redis was told to keep the token. */
   held = false;
+  /** The service refused it at the door: its answer says nothing of the way there. */
+  refused = false;
   private phase: 'leased' | 'sent' | 'over' = 'leased';
   private readonly owner: SlotOwner;
 
@@ -89,6 +91,7 @@ export class LeasedSlot implements Slot {
   }
 
   throttled(): void {
+    this.refused = true;
     this.owner.throttled(this);
   }
 }

@@ -19,8 +19,8 @@ function numbersOf(name: 'KEYS' | 'ARGV', text: string): number[] {
   return [...new Set(found)].toSorted((a, b) => a - b);
 }
 
-/** The n of `ARGV[n…]`: from there on arguments are read in a loop. */
-const restOf = (header: string): number | null => Number(/ARGV\[(\d+)…\]/.exec(header)?.[1] ?? 0) || null;
+/** The n of `ARGV[n…]`: from there on arguments are read in a loop. Infinity where there is none. */
+const restOf = (header: string): number => Number(/ARGV\[(\d+)…\]/.exec(header)?.[1] ?? Number.POSITIVE_INFINITY);
 
 test('there are scripts to read', () => {
   expect(scripts.length).toBeGreaterThanOrEqual(7);
@@ -42,13 +42,16 @@ describe.each(scripts)('$path', ({ path, header, body }) => {
   test('documents its arguments: those it uses, no others, without a gap', () => {
     const documented = numbersOf('ARGV', header);
     expect(documented).toEqual(documented.map((_, n) => n + 1));
-    const rest = restOf(header);
-    if (rest !== null) {
-      expect(rest).toBe(documented.length + 1);
-      expect(body).toMatch(/ARGV\[[a-z]/);
-    }
-    // The first ones of the rest may be used by their number.
-    const single = numbersOf('ARGV', body).filter((n) => rest === null || n < rest);
+    // The first ones of a rest may be used by their number.
+    const single = numbersOf('ARGV', body).filter((n) => n < restOf(header));
     expect(single).toEqual(documented);
   });
 });
+
+test.each(scripts.filter(({ header }) => Number.isFinite(restOf(header))))(
+  '$path: the rest of its arguments begins after the single ones, and is read in a loop',
+  ({ header, body }) => {
+    expect(restOf(header)).toBe(numbersOf('ARGV', header).length + 1);
+    expect(body).toMatch(/ARGV\[[a-z]/);
+  },
+);

@@ -65,7 +65,8 @@ export type Claimed = Extract<Claim, { kind: 'claimed' | 'cancelled' }>;
 /** A claim that must succeed. */
 export async function claimed(ledger: Ledger, job: string, chunk = 0): Promise<Claimed> {
   const claim = await ledger.claim(job, chunk, 30_000);
-  if (claim.kind !== 'claimed' && claim.kind !== 'cancelled') throw new Error(`chunk ${chunk} of ${job}: ${claim.kind}`);
+  if (claim.kind !== 'claimed' && claim.kind !== 'cancelled')
+    throw new Error(`chunk ${chunk} of ${job}: ${claim.kind}`);
   return claim;
 }
 

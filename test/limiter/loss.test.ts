@@ -104,8 +104,8 @@ test('a connection drops: its slots are void, also one in a taker’s hand; take
 
 test('a call on its way when the state was lost is a token again', async () => {
   const [limiter] = all;
-  const slot = await limiter!.take();
-  if (!slot.mayWrite()) throw new Error('too slow a machine for this test');
+  let slot = await limiter!.take();
+  while (!slot.mayWrite()) slot = await limiter!.take();
   sends.push(performance.now());
   await server.redis.flushall();
   const token = (): Promise<string | null> => server.redis.zscore(keysOf(APP, command)[1], String(slot.id));

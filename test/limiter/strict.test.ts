@@ -123,7 +123,7 @@ test('no window sees more than N arrivals, whatever processes do', () => {
         expect(seen).toBeLessThanOrEqual(tuning.calls);
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: 600 },
   );
   // The limit is reached again and again, so the property says something.
   expect(full).toBeGreaterThan(10);

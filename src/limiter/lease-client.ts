@@ -1,0 +1,100 @@
+import type { Redis } from 'ioredis';
+import { type Lease, lease } from './bucket.ts';
+import { ClockMap } from './clock-map.ts';
+import type { LimiterLog } from './limiter.ts';
+import { Reports } from './reports.ts';
+import type { Timing } from './timing.ts';
+
+/** What a lease says beside its slots. `lost`: the state is another one. `doubt`: Redis' clock was set. */
+export interface Answer extends Lease {
+  state: 'same' | 'lost' | 'doubt';
+  latenessMs: number;
+}
+
+/** After a failed script (loading, read-only, out of memory). */
+const RETRY_MS = 200;
+
+/** The limiter's talk with Redis: reports go out, slots come in, and the clocks are compared on the way. */
+export class LeaseClient {
+  readonly map = new ClockMap();
+  readonly reports = new Reports();
+  ratePpm = 1_000_000;
+  losses = 0;
+  /** Nothing is asked before this, local ms. */
+  retryAt = 0;
+  private lastFailure = '';
+  private since = 0;
+  private forgetSince = 0;
+  private readonly redis: Redis;
+  private readonly keys: [state: string, tokens: string];
+  private readonly timing: Timing;
+  private readonly clock: () => number;
+  private readonly log: LimiterLog | undefined;
+
+  constructor(parts: {
+    redis: Redis;
+    keys: [state: string, tokens: string];
+    timing: Timing;
+    clock: () => number;
+    log: LimiterLog | undefined;
+  }) {
+    this.redis = parts.redis;
+    this.keys = parts.keys;
+    this.timing = parts.timing;
+    this.clock = parts.clock;
+    this.log = parts.log;
+  }
+
+  get failing(): boolean {
+    return this.lastFailure !== '';
+  }
+
+  /**
+   * Says what there is to say, and takes up to `want` slots. Null when Redis refused: said again later. `cold`: this
+   * process has hardly called yet, so its slots come later and may be used later.
+   */
+  async exchange(want: number, cold: boolean): Promise<Answer | null> {
+    const { timing, clock } = this;
+    const leadMs = cold ? timing.coldLeadMs : timing.leadMs;
+    const latenessMs = cold ? timing.coldLatenessMs : timing.latenessMs;
+    const batch = this.reports.take();
+    const asked = clock();
+    try {
+      const request = { ...batch, want, leadMs, latenessMs, forget: this.forgetSince };
+      const reply = await lease(this.redis, this.keys, timing, request);
+      this.lastFailure = '';
+      this.ratePpm = reply.rate;
+      const clockHolds = this.map.observe(asked, clock(), reply.now);
+      return { ...reply, latenessMs, state: this.judge(reply.since, clockHolds) };
+    } catch (error) {
+      this.reports.putBack(batch);
+      this.retryAt = clock() + RETRY_MS;
+      this.fail((error as Error).message);
+      return null;
+    }
+  }
+
+  private judge(since: number, clockHolds: boolean): Answer['state'] {
+    const known = this.since;
+    this.since = since;
+    this.forgetSince = 0;
+    const key = this.keys[0];
+    if (since !== known) {
+      if (known === 0) return 'same';
+      this.losses += 1;
+      this.log?.warn({ key, waitMs: this.timing.lossMs }, 'the limiter lost its state in Redis: it waits');
+      return 'lost';
+    }
+    if (clockHolds) return 'same';
+    // Its times mean nothing any more. Whoever says so first makes Redis start anew.
+    this.forgetSince = since;
+    this.log?.warn({ key }, "Redis' clock was set: the limiter starts anew and waits");
+    return 'doubt';
+  }
+
+  private fail(message: string): void {
+    if (message === this.lastFailure) return;
+    this.lastFailure = message;
+    this.log?.warn({ error: message, key: this.keys[0] }, 'the limiter cannot get slots: nobody calls');
+  }
+}
