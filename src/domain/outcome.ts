@@ -93,7 +93,7 @@ export function groupOutcomes(
     // Items with data stand alone: data is as good as never equal, and comparing it would cost more than it saves.
     const key =
       data === undefined
-        ? `${status}|${code}|${relation}|${attempts}|${reverse}|${fault}|${info}`
+        ? `${status}|${code}|${relation}|${attempts}|${reverse}|${info.length}|${info}${fault === undefined ? '' : `|${fault}`}`
         : `${groups.size}#${item.to}`;
     const group = groups.get(key);
     if (group) group.to.push(item.to);

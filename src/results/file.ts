@@ -19,7 +19,10 @@ export const indexPathOf = (resultsPath: string): string => join(dirname(results
  */
 export interface ResultsFile {
   readonly position: Position;
-  /** Writes lines behind the last batch and makes them durable up to `position`. */
+  /**
+   * Writes lines behind the last batch and makes them durable up to `position`. Rejects when another recorder has cut
+   * the file back meanwhile: opened again, it is as long as it is.
+   */
   append(lines: string, position: Position): Promise<void>;
   /**
    * Forgets what earlier generations than `generation` have after `fork`: the server lost those entries and their rows
@@ -53,6 +56,9 @@ export async function openResultsFile(dir: string): Promise<ResultsFile> {
 
     async append(lines, position) {
       const bytes = Buffer.from(lines);
+      const { size } = await results.stat();
+      if (size < end.offset)
+        throw new Error(`${dir}: another recorder has cut the results back; writing here would leave a hole`);
       await writeAll(results, bytes, end.offset);
       await results.datasync();
       end = { position, offset: end.offset + bytes.length };
@@ -110,9 +116,11 @@ async function repairIndex(path: string): Promise<void> {
   if (text !== '' && !text.endsWith('\n')) await replaceIndex(path, await boundaries(path));
 }
 
+let replaced = 0;
+
 /** All at once: whoever reads finds the old index or the new one. */
 async function replaceIndex(path: string, kept: readonly Boundary[]): Promise<void> {
-  const fresh = `${path}.${process.pid}`;
+  const fresh = `${path}.${process.pid}.${(replaced += 1)}`;
   const file = await open(fresh, 'w');
   try {
     await file.writeFile(kept.map(line).join(''));

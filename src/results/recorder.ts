@@ -200,6 +200,9 @@ async function finishJob(job: string, { file }: Sink, options: RecorderOptions):
   const { ledger, at, log, onFinished } = options;
   const position = formatPosition(file.position);
   if ((await ledger.lastEntry(job)) !== position) return false;
+  // What counts is what is there: another recorder may have cut it back since.
+  await file.refresh();
+  if (formatPosition(file.position) !== position) return false;
   // Before the ledger says so: whoever reads "completed" finds a file without a torn tail.
   await file.trimTail();
   if (!(await ledger.finish(job, position, at()))) return false;

@@ -74,6 +74,24 @@ test.each<[string, Partial<Settlement>, number]>([
   expect(groups.map(({ to }) => to)).toEqual([['a'], ['b']]);
 });
 
+test.each<[Partial<Settlement>, Partial<Settlement>]>([
+  [
+    { fault: '|', info: '' },
+    { fault: '', info: '|' },
+  ],
+  [
+    { fault: 'a|b', info: 'c' },
+    { fault: 'a', info: 'b|c' },
+  ],
+  [{ fault: 'undefined' }, {}],
+])('texts are not taken for one another: %o and %o', (one, other) => {
+  const settlements = [one, other].map((given) => ({ ...ok, ...given }));
+  const groups = groupOutcomes(
+    settlements.map((settlement, n) => ({ item: itemTo(`to-${n}`), attempts: 1, settlement })),
+  );
+  expect(groups).toEqual(settlements.map((settlement, n) => ({ ...settlement, attempts: 1, to: [`to-${n}`] })));
+});
+
 test('a row that runs the other way has From and To changed round and sees the relation from its own end', () => {
   const settlement: Settlement = { ...ok, relation: 'CheckResult_Type_AWithB' };
   const outcomes = groupOutcomes([{ item: itemTo('b', 'both'), attempts: 1, settlement }]);

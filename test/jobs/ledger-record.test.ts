@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLedger, type Ledger } from '../../src/jobs/ledger.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
-import { AT, chunkOf, claimed, dump, fedChunk, KEYS, NO_ENTRY, openJob, recordOf } from './support.ts';
+import { aofWritten, AT, chunkOf, claimed, dump, fedChunk, KEYS, NO_ENTRY, openJob, recordOf } from './support.ts';
 
 let server: TestRedis;
 let ledger: Ledger;
@@ -178,7 +178,7 @@ test('another server is another generation, which says where it forked; the sequ
     return (await ledger.lastEntry(id)) ?? (await entriesOf(id)).at(-1)?.[0] ?? '';
   };
   const first = await record(0);
-  await server.redis.call('WAITAOF', 1, 0, 2000).catch(() => {});
+  await aofWritten(server.redis);
   await server.restart();
   const second = await record(1);
   const third = await record(2);

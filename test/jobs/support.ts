@@ -88,6 +88,11 @@ export function recordOf(epoch: number, given: Partial<ChunkRecord> = {}): Chunk
 
 export const NO_ENTRY: ChunkRecord['entry'] = { from: 'a', attempt: 1, at: AT, rows: 0, outcomes: [] };
 
+/** Resolves when every answered command is in the AOF: with `everysec` a slow disk puts that off for up to two seconds. */
+export async function aofWritten(redis: Redis): Promise<void> {
+  await redis.config('SET', 'appendfsync', 'always');
+}
+
 /** Everything that Redis holds, in a form that can be compared. */
 export async function dump(redis: Redis): Promise<Record<string, string>> {
   const keys = (await redis.keys('*')).toSorted();

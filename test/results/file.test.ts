@@ -164,6 +164,15 @@ test('a writer that came late with lost entries, after another has cut back: cut
   expect(folder.text()).toBe('#1\n#5\nnew\n');
 });
 
+test('a writer whose file was cut back by another one leaves no hole: it must open it again', async () => {
+  folder = await folderWith([1, 5, 9]);
+  const [first, second] = await Promise.all([openResultsFile(folder.dir), openResultsFile(folder.dir)]);
+  await first.cutBack(at(6), 2);
+  await expect(second.append('#10\n', at(10))).rejects.toThrow('another recorder has cut the results back');
+  await Promise.all([first.close(), second.close()]);
+  expect(folder.text()).toBe('#1\n#5\n');
+});
+
 test('positions are written and read as ids of entries, and compare by generation, then sequence', () => {
   expect(parsePosition('1795251600-42')).toEqual({ generation: 1_795_251_600, sequence: 42 });
   expect(formatPosition({ generation: 3, sequence: 9 })).toBe('3-9');

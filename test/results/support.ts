@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openResultsFile, RESULTS_FILE } from '../../src/results/file.ts';
@@ -14,6 +14,8 @@ export interface Folder {
   remove(): void;
 }
 
+const textOf = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
+
 export function makeFolder(): Folder {
   const dir = mkdtempSync(join(tmpdir(), 'befriend-results-'));
   const results = join(dir, RESULTS_FILE);
@@ -22,8 +24,8 @@ export function makeFolder(): Folder {
     dir,
     results,
     index,
-    text: () => readFileSync(results, 'utf8'),
-    boundaries: () => readFileSync(index, 'utf8').split('\n').filter(Boolean),
+    text: () => textOf(results),
+    boundaries: () => textOf(index).split('\n').filter(Boolean),
     remove: () => rmSync(dir, { recursive: true, force: true }),
   };
 }

@@ -111,7 +111,8 @@ describe('a set-up', () => {
     const failed = setUp();
     expect(failed.status).toBe(1);
     expect(failed.said).toMatch(/befriend\.ts.*The build did not succeed/s);
-    expect(existsSync(stamp())).toBe(false);
+    // The last good build stays, and says of which sources it is.
+    expect(existsSync(join(tree, 'dist/src/cli/befriend.js'))).toBe(true);
     writeFileSync(source(), "console.log('mended');\n");
     expect(setUp()).toEqual({ status: 0, said: expect.stringMatching(/^setup: built/) });
   });
