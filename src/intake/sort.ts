@@ -1,4 +1,4 @@
-import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { STAGE_COLUMNS, STAGE_MAX_ROW } from './stage.ts';
 
 export interface SortOptions {
@@ -36,6 +36,8 @@ export async function sortRejects(input: string, output: string, options: SortOp
 
 /** Runs one statement in a database of its own: its memory is given back with it. */
 async function run(sql: string, { tempDir, memoryLimit, threads, signal }: SortOptions): Promise<void> {
+  // Loaded on use: a worker that only calls never sorts, and the engine is large.
+  const { DuckDBInstance } = await import('@duckdb/node-api');
   const instance = await DuckDBInstance.create(':memory:', {
     memory_limit: memoryLimit,
     temp_directory: tempDir,

@@ -48,7 +48,8 @@ const WAIT_MS = 20_000;
 const BUSY_MS = 100;
 
 /** The data path of a chunk: claim → slot → send → classify → settle → record. */
-export async function callChunk(ref: ChunkRef, parts: CallParts, signal: AbortSignal): Promise<Next> {
+export async function callChunk(ref: ChunkRef, shared: CallParts, signal: AbortSignal): Promise<Next> {
+  const parts = { ...shared, log: shared.log.child({ job: ref.job, chunk: ref.chunk }) };
   const claimedAt = parts.now();
   const claim = await parts.ledger.claim(ref.job, ref.chunk, WAIT_MS + parts.callTimeoutMs);
   if (claim.kind === 'gone' || claim.kind === 'held') return { kind: 'done' };
@@ -102,7 +103,7 @@ async function call(
   const prepared = chat.prepare(operation, from, carried, job.options);
   try {
     const sent = await send(operation, carried, prepared, writes, { chat, limiter, stillClaimed, signal, now });
-    logCall(sent, { job: job.id, from }, log);
+    logCall(sent, from, log);
     return sent;
   } catch (error) {
     if (signal.aborted) return { result: null, calls: 0 };
@@ -111,11 +112,11 @@ async function call(
 }
 
 /** With the RequestId, by which the vendor's support finds a call. */
-function logCall({ result }: Sent, where: { job: string; from: string | null }, log: Logger): void {
+function logCall({ result }: Sent, from: string | null, log: Logger): void {
   if (result === null) return;
   const { fault, anomalies, requestId } = result;
-  if (fault !== null) log.debug({ ...where, fault, requestId }, 'call failed');
-  if (anomalies.length > 0) log.warn({ ...where, anomalies, requestId }, 'odd answer');
+  if (fault !== null) log.debug({ from, fault, requestId }, 'call failed');
+  if (anomalies.length > 0) log.warn({ from, anomalies, requestId }, 'odd answer');
 }
 
 async function record(
@@ -142,7 +143,7 @@ async function record(
     counts: { ...countsOf(outcomes), ...(sent && callCounts(sent, items)) },
   });
   if (!recorded) {
-    log.info({ ...ref, epoch: claim.epoch }, 'stale: the chunk was claimed again or is closed; nothing recorded');
+    log.info({ epoch: claim.epoch }, 'stale: the chunk was claimed again or is closed; nothing recorded');
     return { kind: 'done' };
   }
   return left.length === 0 ? { kind: 'done' } : { kind: 'again', afterMs: delayMs };
@@ -178,5 +179,5 @@ function callCounts({ calls, result }: Sent, items: readonly OpenItem[]): Record
 
 async function stop(ref: ChunkRef, fault: CredentialsFault, { ledger, log }: CallParts): Promise<void> {
   const stopped = await ledger.steer(ref.job, 'stop', `credentials: ${fault.code} ${fault.info}`);
-  if (stopped?.changed) log.error({ job: ref.job, code: fault.code, info: fault.info }, 'job stopped: credentials');
+  if (stopped?.changed) log.error({ code: fault.code, info: fault.info }, 'job stopped: credentials');
 }
