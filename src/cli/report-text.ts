@@ -25,7 +25,8 @@ export function reportText(report: Report, rate: Rate): string {
   });
   const relations = mostFirst(report.relations).map(([name, rows]) => row(name, rows));
   return [
-    `${report.operation} ${report.job}: ${report.state}${report.reason ? ` (${report.reason})` : ''}`,
+    `${report.operation} ${report.job}: ${report.state}`,
+    ...(report.reason ? wrapped(report.reason) : []),
     '',
     row('rows', totals.rows),
     ...(totals.invalid > 0 ? [row('invalid', totals.invalid, 'see the rejects file')] : []),
@@ -39,6 +40,7 @@ export function reportText(report: Report, rate: Rate): string {
     ...callLines(report, rate),
     ...(report.results ? [`  results ${report.results}`] : []),
     ...(report.rejects ? [`  rejects ${report.rejects}`] : []),
+    ...(report.state === 'stopped' || report.state === 'paused' ? ['  to go on, run the same command again'] : []),
     '',
   ].join('\n');
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { ChatClient } from '../chat/client.ts';
+import { rowOfCode } from '../chat/codes.ts';
 import { decodeChunk } from '../domain/block.ts';
 import { mayHold } from '../domain/fault.ts';
 import type { JobDescriptor } from '../domain/job.ts';
@@ -178,6 +179,7 @@ function callCounts({ calls, result }: Sent, items: readonly OpenItem[]): Record
 }
 
 async function stop(ref: ChunkRef, fault: CredentialsFault, { ledger, log }: CallParts): Promise<void> {
-  const stopped = await ledger.steer(ref.job, 'stop', `credentials: ${fault.code} ${fault.info}`);
+  const { advice } = rowOfCode(fault.code);
+  const stopped = await ledger.steer(ref.job, 'stop', `code ${fault.code}, ${fault.info}: ${advice}`);
   if (stopped?.changed) log.error({ code: fault.code, info: fault.info }, 'job stopped: credentials');
 }

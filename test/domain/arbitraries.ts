@@ -1,7 +1,6 @@
 import * as fc from 'fast-check';
 import type { Fields, Item } from '../../src/domain/chunk.ts';
-import { type Relation, type ResultEntry, type Settlement, STATUSES } from '../../src/domain/outcome.ts';
-import { groupOutcomes } from '../../src/domain/outcome.ts';
+import { groupOutcomes, type Relation, type ResultEntry, type Settlement, STATUSES } from '../../src/domain/outcome.ts';
 
 /** Ids as they come, and as they should not: quotes, control characters, any plane, names of object members. */
 export const id = fc.oneof(

@@ -52,7 +52,7 @@ export function freshLimiter(redis: Redis): Limiter {
     app: APP,
     command: randomUUID(),
     rate: { calls: 50, windowMs: 50 },
-    latenessMs: 1000,
+    latenessMs: 400,
     coldSlots: 0,
     callTimeoutMs: CALL_TIMEOUT_MS,
   });

@@ -105,7 +105,7 @@ test('a check tells relations in the rows’ own direction', async () => {
 });
 
 test('claimed again while its call is under way: the record is refused, the truth of the chunk is kept', async () => {
-  await simulator.reset({ serviceTimeMs: { read: 0, write: 300 } });
+  await simulator.reset({ serviceTimeMs: { read: 0, write: 500 } });
   const job = await jobOf('stale', ['b', 'c']);
   const under = callOf(job);
   await until(async () => (await callsSeen()) === 1);
