@@ -15,7 +15,7 @@ import { jobFolder, REJECTS_FILE, removeLitter } from './jobs/home.ts';
 import { keysOf } from './jobs/keys.ts';
 import { createLedger } from './jobs/ledger.ts';
 import { type Role, ROLES, type Roles, startRoles } from './jobs/roles.ts';
-import { type Submission, submit } from './jobs/submit.ts';
+import { JobElsewhere, type Submission, submit } from './jobs/submit.ts';
 import { connectRedis } from './redis/connection.ts';
 import { connectEmbeddedRedis } from './redis/embedded.ts';
 import { RESULTS_FILE } from './results/file.ts';
@@ -31,16 +31,19 @@ export interface Job {
   status(): Promise<JobStatus>;
   report(): Promise<Report>;
   /**
-   * Every outcome, one a row, from the first on; ends when the job is over. While the job runs a row may come twice
+   * Every outcome, one a row, from the first on; ends when the job is over, paused or stopped. While the job runs a row may come twice
    * after Redis has lost a tail: upsert by (job, from, to). Order is not promised.
    */
   outcomes(): AsyncGenerator<Outcome>;
   /** The same as whole lines of JSON, some at a time. `follow: false` ends with what is there now. */
   lines(options?: { follow?: boolean }): AsyncGenerator<Buffer>;
-  /** The report once nothing more will happen: completed, cancelled and settled, paused, or stopped. */
+  /**
+   * The report once the job is over (completed, or cancelled and settled), paused or stopped. Right after a pause or a
+   * stop, calls in hand may still come in.
+   */
   done(signal?: AbortSignal): Promise<Report>;
-  /** No new call after the ready window's slots in hand are used. @returns the state now */
-  pause(): Promise<JobState>;
+  /** No new call after those whose slots are in hand. @returns the state now */
+  pause(reason?: string): Promise<JobState>;
   resume(): Promise<JobState>;
   /** Rows never sent are settled as `skipped`. Final. */
   cancel(): Promise<JobState>;
@@ -65,8 +68,11 @@ export interface Befriend {
   job(id: string): Promise<Job>;
   /** All known jobs, newest first. */
   jobs(): Promise<JobStatus[]>;
-  /** Runs roles in this process until `close` or the returned stop. Without a running `call` no job moves. */
-  work(roles?: readonly Role[]): Roles;
+  /**
+   * Runs roles in this process until `close` or the returned stop, for all jobs or `only` one. Without a running `call`
+   * no job moves.
+   */
+  work(roles?: readonly Role[], options?: { only?: string }): Roles;
   close(): Promise<void>;
 }
 
@@ -112,8 +118,8 @@ export async function openBefriend(options: OpenOptions = {}): Promise<Befriend>
       if (found === null) throw new JobNotFound(`There is no job ${id}. befriend jobs lists all jobs.`);
       return found;
     };
-    const steer = async (event: Exclude<Steering, 'complete' | 'stop'>): Promise<JobState> => {
-      const steered = await ledger.steer(id, event, `${event} by the user`);
+    const steer = async (event: Exclude<Steering, 'complete' | 'stop'>, reason = ''): Promise<JobState> => {
+      const steered = await ledger.steer(id, event, reason);
       if (steered === null) throw new JobNotFound(`There is no job ${id}. befriend jobs lists all jobs.`);
       return steered.state;
     };
@@ -127,18 +133,28 @@ export async function openBefriend(options: OpenOptions = {}): Promise<Befriend>
     const resultsPath = join(jobFolder(home, id), RESULTS_FILE);
     const report = async () => reportOf(await status(), await files(), Date.now());
     const over = async () => !isMoving(await status());
+    const mustBeHere = async () => {
+      if ((await existing(jobFolder(home, id))) !== undefined) return;
+      throw new JobElsewhere(`The results of job ${id} are in the home it was submitted from, not in ${home}.`);
+    };
     return {
       id,
       files,
       status,
       report,
-      outcomes: () => followOutcomes(resultsPath, over),
-      lines: ({ follow = true } = {}) => followLines(resultsPath, follow ? over : async () => true),
+      async *outcomes() {
+        await mustBeHere();
+        yield* followOutcomes(resultsPath, over);
+      },
+      async *lines({ follow = true } = {}) {
+        await mustBeHere();
+        yield* followLines(resultsPath, follow ? over : async () => true);
+      },
       async done(signal) {
         while (!(await over())) await wait(LOOK_MS, undefined, { signal });
         return report();
       },
-      pause: () => steer('pause'),
+      pause: (reason = 'by the user') => steer('pause', reason),
       resume: () => steer('resume'),
       cancel: () => steer('cancel'),
     };
@@ -159,9 +175,9 @@ export async function openBefriend(options: OpenOptions = {}): Promise<Befriend>
       const all = await Promise.all((await ledger.list()).map((id) => ledger.status(id)));
       return all.filter((job) => job !== null);
     },
-    work(roles = ROLES) {
+    work(roles = ROLES, { only } = {}) {
       const chat = () => chatClient(chatOf(config), tuning.callTimeoutMs, tuning.concurrency);
-      const started = startRoles({ roles, sdkAppId, home, redis, keys, ledger, chat, tuning, log });
+      const started = startRoles({ roles, only, sdkAppId, home, redis, keys, ledger, chat, tuning, log });
       working.push(started);
       return started;
     },

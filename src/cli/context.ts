@@ -10,7 +10,7 @@ import {
 } from '../config.ts';
 import { type Befriend, JobNotFound, openBefriend } from '../befriend.ts';
 import { IntakeError } from '../intake/error.ts';
-import { KeyConflict } from '../jobs/submit.ts';
+import { JobElsewhere, KeyConflict } from '../jobs/submit.ts';
 import { createLog, type Log } from '../log.ts';
 import { RedisError } from '../redis/connection.ts';
 
@@ -76,7 +76,7 @@ function codeFor(error: Error): number {
   if (error.name === 'AbortError' || error instanceof Interrupted) return EXIT.interrupted;
   if (error instanceof IntakeError && error.code === 'aborted') return EXIT.interrupted;
   if (error instanceof RedisError || error instanceof ApiUnreachable) return EXIT.unreachable;
-  const ours = [ConfigError, IntakeError, KeyConflict, JobNotFound, UsageError];
+  const ours = [ConfigError, IntakeError, KeyConflict, JobElsewhere, JobNotFound, UsageError];
   return ours.some((kind) => error instanceof kind) ? EXIT.usage : EXIT.bug;
 }
 

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { SETTING_NAMES } from '../config.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { friendGraph, seededRandom } from '../simulator/graph.ts';
 import type { MeterReading, SimulatorSettings } from '../simulator/index.ts';
@@ -76,7 +77,7 @@ async function startSimulator(faults: string): Promise<SimulatorSettings & { sto
 
 /** The demo is a first run on the simulator: whatever else is set in the environment stays out of it. */
 function useSimulator({ baseUrl, sdkappid, admin, key }: SimulatorSettings, home: string): void {
-  for (const name of ['REDIS_URL', 'CHAT_REGION', 'CHAT_USERSIG', 'CHAT_CALLS_PER_SECOND']) process.env[name] = '';
+  for (const name of SETTING_NAMES) if (name !== 'LOG_LEVEL') process.env[name] = '';
   const settings = { CHAT_BASE_URL: baseUrl, CHAT_SDKAPPID: String(sdkappid), CHAT_ADMIN: admin, CHAT_SECRET_KEY: key };
   Object.assign(process.env, settings, { BEFRIEND_HOME: home });
 }

@@ -1,9 +1,10 @@
 import { Argument, Command } from 'commander';
-import type { Job } from '../befriend.ts';
+import type { Befriend, Job } from '../befriend.ts';
+import { ROLES } from '../jobs/roles.ts';
 import type { JobState, JobStatus } from '../domain/job.ts';
 import { type Status, STATUSES } from '../domain/outcome.ts';
 import { exitCodeOf } from '../results/report.ts';
-import { EXIT, readContext, UsageError, withBefriend } from './context.ts';
+import { type CliContext, EXIT, readContext, UsageError, withBefriend } from './context.ts';
 import { count, openProgress } from './progress.ts';
 import { printMatching } from './deliver.ts';
 import { reportText } from './report-text.ts';
@@ -26,9 +27,9 @@ export function jobCommands(exit: Exit): Command[] {
       .option('--follow', 'go on until the job is over')
       .option('--status <list>', `only these, e.g. failed,unknown (${STATUSES.join(', ')})`)
       .action(async (id: string, flags: { follow?: boolean; status?: string }) => exit(await results(id, flags))),
-    steering('pause', 'stop calling; `resume` goes on', 'paused', (job) => job.pause(), exit),
-    steering('resume', 'go on with a paused or stopped job', 'running', (job) => job.resume(), exit),
-    steering('cancel', 'end a job: rows never sent become skipped', 'cancelled', (job) => job.cancel(), exit),
+    steering('pause', 'stop calling; resume goes on', 'paused', (_, job) => job.pause(), exit),
+    steering('resume', 'let a paused or stopped job go on', 'running', resume, exit),
+    steering('cancel', 'end a job: rows never sent become skipped', 'cancelled', cancel, exit),
   ];
 }
 
@@ -71,17 +72,32 @@ async function results(id: string, { follow, status: list }: { follow?: boolean;
   });
 }
 
-function steering(
-  name: string,
-  about: string,
-  wanted: JobState,
-  act: (job: Job) => Promise<JobState>,
-  exit: Exit,
-): Command {
+type Act = (befriend: Befriend, job: Job, context: CliContext) => Promise<JobState>;
+
+function steering(name: string, about: string, wanted: JobState, act: Act, exit: Exit): Command {
   return withJob(name, about).action(async (id: string) => {
-    const state = await withBefriend(readContext('app'), async (befriend) => act(await befriend.job(id)));
+    const context = readContext('app');
+    const state = await withBefriend(context, async (befriend) => act(befriend, await befriend.job(id), context));
     process.stderr.write(`job ${id}: ${state}\n`);
     if (state !== wanted) throw new UsageError(`a job that is ${state} cannot be changed by ${name}.`);
     exit(EXIT.ok);
   });
+}
+
+async function resume(_: Befriend, job: Job, { config }: CliContext): Promise<JobState> {
+  const state = await job.resume();
+  if (state === 'running' && config.redisUrl === null) {
+    process.stderr.write('Nobody works on it yet: run its command again, or befriend worker.\n');
+  }
+  return state;
+}
+
+/** With the private Redis no worker would settle the rest: it is done here. That calls nothing. */
+async function cancel(befriend: Befriend, job: Job, { config }: CliContext): Promise<JobState> {
+  const state = await job.cancel();
+  if (state === 'cancelled' && config.redisUrl === null && config.chat !== null) {
+    befriend.work(ROLES, { only: job.id });
+    await job.done();
+  }
+  return state;
 }

@@ -6,7 +6,7 @@ import type { OperationName, OperationOptions } from '../domain/operation.ts';
 import type { Prepared } from '../intake/prepare.ts';
 import type { Source } from '../intake/source.ts';
 import { plan, type Submission } from '../jobs/submit.ts';
-import { exitCodeOf, type Report } from '../results/report.ts';
+import { exitCodeOf } from '../results/report.ts';
 import {
   ApiUnreachable,
   type CliContext,
@@ -124,11 +124,14 @@ async function runHere(run: Run): Promise<number> {
   return withBefriend(context, async (befriend) => {
     await reach(context);
     // Before intake: the limiter's wait after a start of Redis passes while rows are read.
-    befriend.work();
+    const roles = befriend.work();
     const job = await accept(befriend, run);
     const printed = flags.out === '-' ? printOutcomes(job, process.stdout) : null;
-    const report = await follow(job, run, context);
+    await follow(job, run, context);
     await printed;
+    // Calls in hand are answered and delivered, so that report and files say the same, also of a paused job.
+    await roles.stop();
+    const report = await job.report();
     const out = flags.out ?? `${base}.${job.id}.results.jsonl`;
     const files = await deliver(job, { rejects, ...(out !== '-' && { out }) });
     const final = { ...report, ...files };
@@ -163,12 +166,20 @@ async function accept(befriend: Befriend, { source, asked, signal, progress }: R
 }
 
 /** Shows progress until the job is over. @throws the interrupt, after saying how to go on */
-async function follow(job: SubmittedJob, { signal, progress }: Run, { config }: CliContext): Promise<Report> {
+async function follow(job: SubmittedJob, { signal, progress }: Run, { config }: CliContext): Promise<void> {
   try {
-    return await watch(job, config.tuning, progress, signal);
+    await watch(job, config.tuning, progress, signal);
   } catch (error) {
     if (!signal.aborted) throw error;
-    throw new Interrupted(`interrupted. Job ${job.id} stays where it is: the same command goes on with it.`);
+    if (config.redisUrl !== null) {
+      throw new Interrupted(
+        `interrupted. Workers of this Redis go on with job ${job.id}; the same command follows it again, and ` +
+          `befriend pause ${job.id} stops it.`,
+      );
+    }
+    // Paused, so that no other command of this home goes on with it unasked.
+    await job.pause('interrupted');
+    throw new Interrupted(`interrupted. Job ${job.id} is paused: the same command goes on with it.`);
   }
 }
 

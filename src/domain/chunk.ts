@@ -32,13 +32,3 @@ export interface Chunk {
   from: string | null;
   items: Item[];
 }
-
-/** How many rows of the input an item answers. */
-export function rowsOf(item: Item): 1 | 2 {
-  return item.rows === 'both' ? 2 : 1;
-}
-
-/** How many rows of the input a chunk answers. */
-export function rowsIn(items: readonly Item[]): number {
-  return items.reduce((sum, item) => sum + rowsOf(item), 0);
-}

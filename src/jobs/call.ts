@@ -34,6 +34,8 @@ export interface CallParts {
   policy: Policy;
   /** Longest life of a request, ms. */
   callTimeoutMs: number;
+  /** Longest wait for a slot, ms: the locks of a claim outlive it and a call. Then the chunk claims anew. */
+  waitMs: number;
   /** Local monotonic milliseconds. */
   now: () => number;
   /** Milliseconds since 1970, as BullMQ counts delays. */
@@ -43,18 +45,39 @@ export interface CallParts {
   log: Logger;
 }
 
-/** Locks outlive a call's wait for its slot and its time-out; a caller that waits longer claims anew. */
-const WAIT_MS = 20_000;
-/** A list that another chunk writes is free after about one call. */
+/** The chunk as it lies in this caller's hand. */
+export interface Hand {
+  /** Aborted when the caller stops. */
+  signal: AbortSignal;
+  /** False when another caller may have taken the chunk over before the service is done with a call sent now. */
+  stillMine: () => boolean;
+  /** How often the chunk was taken in hand, this time included. */
+  starts: number;
+}
+
+/** A list that another chunk writes is free after about one call; where many wait for it, they ask ever less often. */
 const BUSY_MS = 100;
+const MOST_BUSY = 20;
+
+function busyDelay(starts: number, random: () => number): number {
+  return Math.round(BUSY_MS * Math.min(starts, MOST_BUSY) * (1 + random()));
+}
 
 /** The data path of a chunk: claim → slot → send → classify → settle → record. */
-export async function callChunk(ref: ChunkRef, shared: CallParts, signal: AbortSignal): Promise<Next> {
+export async function callChunk(ref: ChunkRef, shared: CallParts, hand: Hand): Promise<Next> {
   const parts = { ...shared, log: shared.log.child({ job: ref.job, chunk: ref.chunk }) };
-  const claimedAt = parts.now();
-  const claim = await parts.ledger.claim(ref.job, ref.chunk, WAIT_MS + parts.callTimeoutMs);
+  const waiting = deadline(parts.waitMs, hand.signal);
+  try {
+    return await walk(ref, parts, hand, waiting.signal);
+  } finally {
+    waiting.release();
+  }
+}
+
+async function walk(ref: ChunkRef, parts: CallParts, hand: Hand, waiting: AbortSignal): Promise<Next> {
+  const claim = await parts.ledger.claim(ref.job, ref.chunk, parts.waitMs + parts.callTimeoutMs);
   if (claim.kind === 'gone' || claim.kind === 'held') return { kind: 'done' };
-  if (claim.kind === 'busy') return { kind: 'again', afterMs: Math.round(BUSY_MS * (1 + parts.policy.random())) };
+  if (claim.kind === 'busy') return { kind: 'again', afterMs: busyDelay(hand.starts, parts.policy.random) };
 
   const job = await parts.ledger.descriptor(ref.job);
   if (job === null) return { kind: 'done' };
@@ -68,11 +91,11 @@ export async function callChunk(ref: ChunkRef, shared: CallParts, signal: AbortS
     );
   }
 
-  const sent = await call(job, work, () => parts.now() - claimedAt < WAIT_MS, parts, signal);
+  const sent = await call(job, work, parts, hand, waiting);
   const settled =
     sent.result === null
       ? { settled: [], open: work.items, delayMs: 0, credentials: null }
-      : settleCall(work.items, sent.result.verdicts, work.writes, parts.policy);
+      : settleCall(work.items, sent.result.verdicts, work.writes, parts.policy, sent.result.fault);
   const next = await record(ref, work, settled, parts, sent);
   if (settled.credentials !== null) await stop(ref, settled.credentials, parts);
   return next;
@@ -95,21 +118,34 @@ function open(job: JobDescriptor, claim: Work['claim']): Work {
 async function call(
   job: JobDescriptor,
   { from, items, writes }: Work,
-  stillClaimed: () => boolean,
   { chat, limiter, now, log }: CallParts,
-  signal: AbortSignal,
+  { signal, stillMine }: Hand,
+  waiting: AbortSignal,
 ): Promise<Sent> {
   const operation = OPERATIONS[job.operation];
   const carried = items.map(({ item }) => item);
   const prepared = chat.prepare(operation, from, carried, job.options);
-  try {
-    const sent = await send(operation, carried, prepared, writes, { chat, limiter, stillClaimed, signal, now });
-    logCall(sent, from, log);
-    return sent;
-  } catch (error) {
-    if (signal.aborted) return { result: null, calls: 0 };
-    throw error;
-  }
+  const stillClaimed = () => !waiting.aborted && stillMine();
+  const parts = { chat, limiter, stillClaimed, signal, waiting, now };
+  const sent = await send(operation, carried, prepared, writes, parts);
+  logCall(sent, from, log);
+  return sent;
+}
+
+/** A signal that is aborted after `ms`, or with `other`. */
+function deadline(ms: number, other: AbortSignal): { signal: AbortSignal; release: () => void } {
+  const over = new AbortController();
+  const end = () => over.abort(new Error('waited too long for a slot'));
+  const timer = setTimeout(end, ms);
+  other.addEventListener('abort', end, { once: true });
+  if (other.aborted) end();
+  return {
+    signal: over.signal,
+    release: () => {
+      clearTimeout(timer);
+      other.removeEventListener('abort', end);
+    },
+  };
 }
 
 /** With the RequestId, by which the vendor's support finds a call. */
@@ -133,7 +169,7 @@ async function record(
     items: statesAfter(claim.items, settled, left),
     notes: notesOf(left),
     close: left.length === 0,
-    keepLocksMs: writes && mayStillRun(sent) ? policy.serviceLimitMs : 0,
+    keepLocksMs: writes && (mayStillRun(sent) || mayHaveRun(claim, items)) ? policy.serviceLimitMs : 0,
     entry: {
       from,
       attempt: Math.max(0, ...settled.map((item) => item.attempts)),
@@ -148,6 +184,11 @@ async function record(
     return { kind: 'done' };
   }
   return left.length === 0 ? { kind: 'done' } : { kind: 'again', afterMs: delayMs };
+}
+
+/** A cancelled chunk is settled without a call, maybe right behind one that was never answered. */
+function mayHaveRun({ kind }: Work['claim'], items: readonly OpenItem[]): boolean {
+  return kind === 'cancelled' && items.some((item) => item.unanswered);
 }
 
 /** An unanswered write holds its lists for a while yet, also where it was the last try. */

@@ -7,12 +7,17 @@ import type { Keys } from './keys.ts';
 import type { ChunkJob, ChunkRef } from './queue.ts';
 
 /**
- * A killed caller's chunks come back between 3.0 s (its last renewal was just before) and 4.3 s after its death: later
- * than the service's own limit of 3 s, so its last call is over, and sooner than 5 s.
+ * A killed caller's chunks come back between 3.5 s (its last renewal was just before) and 4.5 s after its death.
  */
-const LOCK_MS = 3800;
-const RENEW_MS = 800;
+const LOCK_MS = 4000;
+const RENEW_MS = 500;
 const STALLED_CHECK_MS = 500;
+/**
+ * A call leaves only while the chunk's lock was renewed so lately that the service, which works 3 s at most, is done
+ * with it before anybody else can take the chunk. So a caller that was frozen, or cut off from Redis, sends nothing
+ * for chunks that are others' by now.
+ */
+const SURE_MS = 950;
 
 export interface Caller {
   /** Takes no more chunks, waits for those in hand, aborts them after `graceMs`. Never hangs, also without Redis. */
@@ -27,20 +32,28 @@ export interface CallerOptions {
   concurrency: number;
   parts: CallParts;
   log: Logger;
+  /** Chunks of other jobs are let go: feed adds them again where somebody works on them. */
+  only?: string;
 }
 
 /** Takes chunks of one app and command from its queue and walks each through `callChunk`. */
-export function startCaller({ connection, keys, command, concurrency, parts, log }: CallerOptions): Caller {
+export function startCaller({ connection, keys, command, concurrency, parts, log, only }: CallerOptions): Caller {
   const abort = new AbortController();
   // Every chunk in hand listens to it: that is no leak.
   setMaxListeners(0, abort.signal);
+  const { now, wallClock } = parts;
   const walk = async (job: ChunkJob, token?: string): Promise<void> => {
-    const next = await callChunk(job.data, parts, abort.signal);
+    if (only !== undefined && job.data.job !== only) return;
+    const id = job.id as string;
+    worker.renewedAt.set(id, now() - Math.max(0, wallClock() - (job.processedOn ?? 0)));
+    const stillMine = () => now() - (worker.renewedAt.get(id) ?? Number.NEGATIVE_INFINITY) < SURE_MS;
+    const hand = { signal: abort.signal, stillMine, starts: job.attemptsStarted };
+    const next = await callChunk(job.data, parts, hand).finally(() => worker.renewedAt.delete(id));
     if (next.kind === 'done') return;
-    await job.moveToDelayed(parts.wallClock() + next.afterMs, token);
+    await job.moveToDelayed(wallClock() + next.afterMs, token);
     throw new DelayedError();
   };
-  const worker = new Worker<ChunkRef, void, string>(command, walk, {
+  const worker = new ChunkWorker(now, command, walk, {
     connection,
     prefix: keys.app,
     concurrency,
@@ -67,6 +80,25 @@ export function startCaller({ connection, keys, command, concurrency, parts, log
       log.warn({ command }, 'caller: stopped without the queue');
     },
   };
+}
+
+/** A worker that knows since when each of its locks is surely in force: since the renewal was asked for. */
+class ChunkWorker extends Worker<ChunkRef, void, string> {
+  /** By BullMQ job id, local monotonic ms. */
+  readonly renewedAt = new Map<string, number>();
+  private readonly now: () => number;
+
+  constructor(now: () => number, ...rest: ConstructorParameters<typeof Worker<ChunkRef, void, string>>) {
+    super(...rest);
+    this.now = now;
+  }
+
+  override async extendJobLocks(ids: string[], tokens: string[], duration: number): Promise<string[]> {
+    const asked = this.now();
+    const lost = await super.extendJobLocks(ids, tokens, duration);
+    for (const id of ids) if (this.renewedAt.has(id) && !lost.includes(id)) this.renewedAt.set(id, asked);
+    return lost;
+  }
 }
 
 async function within(done: Promise<unknown>, ms: number): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import type { Spool } from '../domain/spool.ts';
 import { openSpool } from '../intake/spool.ts';
@@ -18,7 +19,9 @@ const TIMER_MS = 500;
 export async function runFeeder(options: FeederOptions, signal: AbortSignal): Promise<void> {
   const { blocking, eventsKey, home, ledger, log } = options;
   const spools = new Map<string, Spool>();
-  const spoolOf = async (job: string): Promise<Spool> => {
+  const spoolOf = async (job: string): Promise<Spool | null> => {
+    // Another home's job is another feeder's work.
+    if (!existsSync(jobFolder(home, job))) return null;
     const spool = spools.get(job) ?? (await openSpool(jobFolder(home, job)));
     spools.set(job, spool);
     return spool;

@@ -2,15 +2,18 @@
   KEYS[1]  job            hash
   KEYS[2]  active         set of jobs with rows open or outcomes not yet delivered
   KEYS[3]  events         stream of job changes
+  KEYS[4]  results        stream, every entry of it delivered
   ARGV[1]  position       <generation>-<sequence> of the last entry that is durable in the results file; 0-0: none
   ARGV[2]  at             ISO 8601
+  ARGV[3]  keepSeconds    how long the delivered stream stays for its followers
   Returns  1 when the job is over now, 0 when a row is open or an entry is not delivered
   A running job becomes completed; a cancelled one stays cancelled. ]]
 local job = redis.call('HMGET', KEYS[1], 'state', 'chunks', 'closed', 'last', 'delivered')
 if not job[1] or job[5] == '1' or job[2] ~= job[3] or job[4] ~= ARGV[1] then return 0 end
 local state = job[1]
 if state == 'running' then state = 'completed' elseif state ~= 'cancelled' then return 0 end
-redis.call('HSET', KEYS[1], 'state', state, 'delivered', 1, 'finishedAt', ARGV[2])
+redis.call('HSET', KEYS[1], 'state', state, 'reason', '', 'delivered', 1, 'finishedAt', ARGV[2])
+redis.call('EXPIRE', KEYS[4], ARGV[3])
 redis.call('SREM', KEYS[2], string.match(KEYS[1], '[^:]+$'))
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', 1000, '*', 'job', string.match(KEYS[1], '[^:]+$'), 'event', 'finished', 'state', state)
 return 1

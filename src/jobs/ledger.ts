@@ -16,6 +16,9 @@ const recordScript = defineScript<string[], ScriptArg[], Buffer>(here, './record
 const steerScript = defineScript<string[], ScriptArg[], [number, Buffer]>(here, './steer.lua');
 const finishScript = defineScript<string[], ScriptArg[], number>(here, './finish.lua');
 
+/** Followers of a finished job's stream have a day; the results file stays. */
+const KEEP_STREAM_SECONDS = 86_400;
+
 /** The item byte of a settled item; smaller ones count the calls that carried it. */
 export const SETTLED = 255;
 export const MOST_ATTEMPTS = 200;
@@ -66,7 +69,7 @@ export interface ChunkRecord {
 
 /** The record of jobs in Redis: what is closed, what is settled, totals. The source of every count. */
 export interface Ledger {
-  submit(job: JobDescriptor, keepFinished: boolean, nowMs: number): Promise<Submitted>;
+  submit(job: JobDescriptor, makesRoom: MakesRoom, nowMs: number): Promise<Submitted>;
   /** The job that a key names now, if any. */
   find(key: string): Promise<string | null>;
   feed(job: JobDescriptor, command: string, cursor: number, chunks: readonly FedChunk[]): Promise<FeedReply>;
@@ -86,6 +89,9 @@ export interface Ledger {
   /** All jobs, newest first. */
   list(): Promise<string[]>;
 }
+
+/** Which job of the same key gives the key up to a new one. */
+export type MakesRoom = 'none' | 'finished' | 'any';
 
 export interface Submitted {
   kind: 'created' | 'existing' | 'conflict';
@@ -113,11 +119,11 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
   return {
     descriptor,
 
-    async submit(job, keepFinished, nowMs) {
+    async submit(job, makesRoom, nowMs) {
       const [kind, id] = await submitScript(
         redis,
         [keys.identity(job.key), keys.job(job.id), keys.active, keys.jobs, keys.events],
-        [job.id, job.fingerprint, keepFinished ? 1 : 0, nowMs, keys.jobPrefix, JSON.stringify(job), job.chunks],
+        [job.id, job.fingerprint, makesRoom, nowMs, keys.jobPrefix, JSON.stringify(job), job.chunks],
       );
       return { kind: String(kind) as Submitted['kind'], job: String(id) };
     },
@@ -195,7 +201,11 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
     },
 
     finish: async (job, position, at) =>
-      (await finishScript(redis, [keys.job(job), keys.active, keys.events], [position, at])) === 1,
+      (await finishScript(
+        redis,
+        [keys.job(job), keys.active, keys.events, keys.results(job)],
+        [position, at, KEEP_STREAM_SECONDS],
+      )) === 1,
 
     async status(id) {
       const job = await descriptor(id);

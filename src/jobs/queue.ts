@@ -38,9 +38,3 @@ export async function enqueue(queue: ChunkQueue, refs: readonly ChunkRef[], prio
     })),
   );
 }
-
-/** Chunks that a caller could take now. */
-export async function readyChunks(queue: ChunkQueue): Promise<number> {
-  const counts = await queue.getJobCounts('waiting', 'prioritized');
-  return (counts.waiting ?? 0) + (counts.prioritized ?? 0);
-}

@@ -33,6 +33,8 @@ export interface RoleTuning {
 
 export interface RolesOptions {
   roles: readonly Role[];
+  /** Feed and call this job alone. */
+  only?: string;
   sdkAppId: number;
   home: string;
   redis: Redis;
@@ -50,6 +52,7 @@ export interface Roles {
 }
 
 const GRACE_MS = 5000;
+const SLOT_WAIT_MS = 20_000;
 /** Calls that a limit of 200 a second allows; the documented limits of other commands are a share of it. */
 const FULL_RATE = 200;
 
@@ -100,7 +103,6 @@ export function startRoles(options: RolesOptions): Roles {
     // A blocked read ends with its connection.
     for (const connection of blocking) connection.disconnect();
     await Promise.allSettled(loops);
-    for (const queue of queues.values()) queue.disconnect().catch(() => {});
   };
   return { stop: (graceMs = GRACE_MS) => (stopped ??= stop(graceMs)) };
 }
@@ -136,12 +138,21 @@ function startCalling(commands: readonly string[], options: RolesOptions): Calle
       limiter,
       policy,
       callTimeoutMs: tuning.callTimeoutMs,
+      waitMs: SLOT_WAIT_MS,
       now: () => performance.now(),
       wallClock: () => Date.now(),
       at: () => new Date().toISOString(),
       log,
     };
-    return startCaller({ connection: redis, keys, command, concurrency: tuning.concurrency, parts, log });
+    return startCaller({
+      connection: redis,
+      keys,
+      command,
+      concurrency: tuning.concurrency,
+      parts,
+      log,
+      only: options.only,
+    });
   });
   return {
     async stop(graceMs) {

@@ -18,7 +18,10 @@ export interface SendParts {
   limiter: Limiter;
   /** False when the claim's locks may be over before the answer is in: then nothing is sent. */
   stillClaimed: () => boolean;
+  /** Aborted when the caller stops: ends a call in flight. */
   signal: AbortSignal;
+  /** Aborted when the wait for a slot has lasted too long for the claim, or the caller stops. */
+  waiting: AbortSignal;
   now: () => number;
 }
 
@@ -31,7 +34,7 @@ class Blip extends Error {}
 
 /**
  * Slot, check, send: once, and once more for a blip or a UserSig that could be renewed. Each try takes its own slot.
- * Rejects only when the signal is aborted before anything was sent.
+ * A wait that is given up is no try: the chunk goes back, its place in the line goes to another one.
  */
 export async function send(
   operation: Operation,
@@ -59,12 +62,12 @@ export async function send(
       minTimeout: 20,
       maxTimeout: 100,
       randomize: true,
-      shouldRetry: ({ error }) => error instanceof Blip && !parts.signal.aborted,
+      shouldRetry: ({ error }) => error instanceof Blip && !parts.waiting.aborted,
     });
   } catch (error) {
-    // Also where it was aborted while it waited for its second try: the first one counts.
-    if (last !== null && (error instanceof Blip || parts.signal.aborted)) return last;
-    throw error;
+    if (!(error instanceof Blip) && !parts.waiting.aborted) throw error;
+    // Also where the wait for the second try was given up: the first one counts.
+    return last ?? { result: null, calls };
   }
 }
 
@@ -72,18 +75,18 @@ async function sendOnce(
   operation: Operation,
   items: readonly Item[],
   prepared: PreparedCall,
-  { chat, limiter, stillClaimed, signal }: SendParts,
+  { chat, limiter, stillClaimed, signal, waiting }: SendParts,
 ): Promise<CallResult | null> {
   // Connected first: a slot is an instant, and connecting takes longer.
   let connection: Connection;
   try {
-    connection = await chat.ready(signal);
+    connection = await chat.ready(waiting);
   } catch (error) {
-    if (signal.aborted) throw error;
+    if (waiting.aborted) throw error;
     return classify(operation, items, { kind: 'error', error });
   }
   try {
-    const slot = await limiter.take(signal);
+    const slot = await limiter.take(waiting);
     const beforeWrite = () => stillClaimed() && slot.mayWrite();
     const answer = await chat.send(prepared, { beforeWrite, signal, connection });
     if (answer.kind === 'not-sent') {

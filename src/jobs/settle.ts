@@ -52,13 +52,14 @@ export interface Settled {
 
 /**
  * Decides for every item of one call: settled, or open with another attempt behind it. The only place that knows when
- * a fault is tried again.
+ * a fault is tried again. `callFault`: what the call as a whole failed with.
  */
 export function settleCall(
   items: readonly OpenItem[],
   verdicts: readonly Verdict[],
   writes: boolean,
   policy: Policy,
+  callFault: Fault | null = null,
 ): Settled {
   const result: Settled = { settled: [], open: [], delayMs: 0, credentials: null };
   items.forEach((open, place) => {
@@ -72,7 +73,12 @@ export function settleCall(
     const attempts = open.attempts + (spendsAttempt(fault) ? 1 : 0);
     const unanswered = open.unanswered || (writes && mayHold(fault));
     const next: OpenItem = { ...open, attempts, unanswered, fault };
-    if (attempts >= mostAttempts(fault, policy)) {
+    const usedUp = attempts >= mostAttempts(fault, policy);
+    if (usedUp && fault.kind === 'unknown-code' && callFault?.kind === 'unknown-code') {
+      // Nobody knows what the service says of the whole call: a person must look before more rows are tried.
+      result.credentials ??= { kind: 'credentials', code: fault.code, info: fault.info, renewable: false };
+      result.open.push({ ...next, attempts: open.attempts });
+    } else if (usedUp) {
       result.settled.push({ ...pickItem(open), attempts, settlement: lastWord(next) });
     } else {
       result.open.push(next);
@@ -92,6 +98,9 @@ function spendsAttempt(fault: Fault): boolean {
   return fault.kind !== 'throttled' && fault.kind !== 'credentials' && !neverSent(fault);
 }
 
+/** Where on its curve an API is asked again that cannot be reached: about every 2 s a chunk. */
+const UNREACHABLE_STEP = 3;
+
 /** An API that cannot be reached: the chunk waits for it, however long. */
 function neverSent(fault: Fault): boolean {
   return fault.kind === 'transient' && fault.code === null && fault.answered;
@@ -107,7 +116,8 @@ function delayAfter({ fault, attempts }: OpenItem, writes: boolean, policy: Poli
   if (fault?.kind === 'throttled') return policy.throttledMs;
   if (fault === null || fault.kind === 'credentials') return 0;
   const curve = policy.curves[fault.kind === 'transient' ? fault.curve : 'internal'];
-  const delay = delayBefore(curve, Math.max(1, attempts), policy.random) * policy.backoffScale;
+  const step = neverSent(fault) ? UNREACHABLE_STEP : attempts;
+  const delay = delayBefore(curve, step, policy.random) * policy.backoffScale;
   // An unanswered write may still be running: another one of the same list would collide with it (30008).
   return Math.round(writes && mayHold(fault) ? Math.max(delay, policy.serviceLimitMs) : delay);
 }

@@ -6,7 +6,7 @@
   KEYS[5]  events         stream of job changes
   ARGV[1]  id             of the new job
   ARGV[2]  fingerprint    digest of operation, options and content
-  ARGV[3]  keepFinished   1: a finished job answers for its key for good; 0: a finished job makes room for a new one
+  ARGV[3]  makesRoom      which job of the same key makes room for a new one: 'none', a 'finished' one, or 'any'
   ARGV[4]  nowMs          time of submission
   ARGV[5]  jobPrefix      key prefix of job hashes, to look at the job that the key names
   ARGV[6]  descriptor     JSON, immutable
@@ -22,7 +22,7 @@ if existing then
   if known[1] then
     if known[1] ~= fingerprint then return { 'conflict', existing } end
     local finished = known[2] == 'completed' or known[2] == 'cancelled'
-    if ARGV[3] == '1' or not finished then return { 'existing', existing } end
+    if ARGV[3] == 'none' or (ARGV[3] == 'finished' and not finished) then return { 'existing', existing } end
   end
 end
 redis.call('HSET', KEYS[2], 'descriptor', ARGV[6], 'fingerprint', fingerprint, 'state', 'running', 'reason', '',

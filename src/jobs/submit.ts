@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobDescriptor, Priority } from '../domain/job.ts';
 import { type OperationName, type OperationOptions, OPERATIONS } from '../domain/operation.ts';
@@ -7,7 +7,7 @@ import { type Prepared, type PrepareOptions, prepare } from '../intake/prepare.t
 import { digestOf } from '../intake/digest.ts';
 import type { Source } from '../intake/source.ts';
 import { intakeFolder, jobFolder, REJECTS_FILE } from './home.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger, MakesRoom } from './ledger.ts';
 
 /** What is asked for. */
 export interface Submission {
@@ -54,7 +54,10 @@ export async function submit(source: Source, asked: Submission, parts: SubmitPar
   const { home, ledger } = parts;
   if (source.kind === 'file' && !asked.again) {
     const known = await findJob(fingerprintOf(asked, await digestOf(source.path)), asked, ledger);
-    if (known !== null) return { kind: 'existing', job: known, prepared: null };
+    if (known !== null) {
+      await mustBeHere(home, known);
+      return { kind: 'existing', job: known, prepared: null };
+    }
   }
   const id = makeId(asked.operation, parts);
   const folder = intakeFolder(home, id);
@@ -64,11 +67,12 @@ export async function submit(source: Source, asked: Submission, parts: SubmitPar
     const fingerprint = fingerprintOf(asked, prepared.digest);
     const job = describe(id, fingerprint, asked, prepared, parts);
     await publish(folder, home, id);
-    const { kind, job: named } = await ledger.submit(job, asked.idempotencyKey !== undefined, parts.wallClock());
+    const { kind, job: named } = await ledger.submit(job, roomFor(asked), parts.wallClock());
     if (kind === 'created') return { kind, job: id, prepared };
     // Somebody was faster with the same rows; theirs are in its spool.
     await rm(jobFolder(home, id), { recursive: true, force: true });
     if (kind === 'conflict') throw conflict(asked, named);
+    await mustBeHere(home, named);
     return { kind, job: named, prepared };
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -135,6 +139,26 @@ function conflict({ idempotencyKey }: Submission, job: string): KeyConflict {
   );
 }
 
+/** A key of the user's names one job for ever; content names its unfinished job, unless another one is wanted. */
+function roomFor({ idempotencyKey, again }: Submission): MakesRoom {
+  if (idempotencyKey !== undefined) return 'none';
+  return again ? 'any' : 'finished';
+}
+
+/** The job's spool is in another home: nothing here could feed it, and its results file is there. */
+export class JobElsewhere extends Error {
+  override name = 'JobElsewhere';
+}
+
+async function mustBeHere(home: string, job: string): Promise<void> {
+  const here = await stat(jobFolder(home, job)).catch(() => null);
+  if (here !== null) return;
+  throw new JobElsewhere(
+    `Job ${job} has these rows already, but its files are not in this home (${home}). Set BEFRIEND_HOME to the home ` +
+      `it was submitted from, or end it with \`befriend cancel ${job}\`, or start another one with --new.`,
+  );
+}
+
 /** The identity of what is asked: operation, options that change calls or rows, and content. */
 function fingerprintOf({ operation, options = {}, looseIds = false }: Submission, digest: string): string {
   const chosen = Object.entries({ ...options, looseIds })
@@ -148,7 +172,7 @@ function fingerprintOf({ operation, options = {}, looseIds = false }: Submission
 function describe(
   id: string,
   fingerprint: string,
-  { operation, options = {}, name = id, priority = 'normal', idempotencyKey, again }: Submission,
+  { operation, options = {}, name = id, priority = 'normal', idempotencyKey }: Submission,
   { totals, chunks }: Prepared,
   { wallClock }: SubmitParts,
 ): JobDescriptor {
@@ -158,7 +182,7 @@ function describe(
     operation,
     options,
     priority,
-    key: idempotencyKey ?? (again ? `${fingerprint}+${id}` : fingerprint),
+    key: idempotencyKey ?? fingerprint,
     fingerprint,
     chunks,
     ...totals,

@@ -27,7 +27,6 @@ export interface RecorderOptions {
   /** ISO 8601. */
   at: () => string;
   log: Logger;
-  onFinished?: (job: string) => void;
 }
 
 /** Entries of one read: about a second of calls, some megabytes of lines at most. */
@@ -69,8 +68,20 @@ export async function runRecorder(options: RecorderOptions, signal: AbortSignal)
       }
       await pause(GATHER_MS, signal);
     }
+    await deliverRest(sinks, options);
   } finally {
     await dropAll(sinks);
+  }
+}
+
+/** What the callers recorded last, so that file and ledger agree when this process stops. Not without Redis. */
+async function deliverRest(sinks: Map<string, Sink>, options: RecorderOptions): Promise<void> {
+  if (options.redis.status !== 'ready') return;
+  try {
+    while (await deliver(sinks, options, 'what is there')) continue;
+    await finishJobs(sinks, options);
+  } catch (error) {
+    options.log.warn({ err: error }, 'recorder: stopped before the last outcomes were delivered; the next one does it');
   }
 }
 
@@ -88,18 +99,23 @@ async function openSinks(sinks: Map<string, Sink>, { ledger, folderOf }: Recorde
   }
 }
 
-async function deliver(sinks: Map<string, Sink>, options: RecorderOptions): Promise<void> {
+/** @returns whether there was anything to deliver */
+async function deliver(
+  sinks: Map<string, Sink>,
+  options: RecorderOptions,
+  wanted: 'what comes' | 'what is there' = 'what comes',
+): Promise<boolean> {
   if (sinks.size === 0) {
-    await pause(BLOCK_MS);
-    return;
+    if (wanted === 'what comes') await pause(BLOCK_MS);
+    return false;
   }
   const jobs = [...sinks.keys()];
-  const reply = (await options.blocking.call(
+  const [connection, block] = wanted === 'what comes' ? [options.blocking, ['BLOCK', BLOCK_MS]] : [options.redis, []];
+  const reply = (await connection.call(
     'XREAD',
     'COUNT',
     BATCH,
-    'BLOCK',
-    BLOCK_MS,
+    ...block,
     'STREAMS',
     ...jobs.map(options.resultsKey),
     ...jobs.map((job) => formatPosition((sinks.get(job) as Sink).file.position)),
@@ -117,6 +133,7 @@ async function deliver(sinks: Map<string, Sink>, options: RecorderOptions): Prom
       await pause(RETRY_MS);
     }
   }
+  return reply !== null;
 }
 
 async function deliverJob(job: string, sink: Sink, entries: StreamEntry[], options: RecorderOptions): Promise<void> {
@@ -163,6 +180,7 @@ async function continuing(
           { job, from: formatPosition(last), to: formatPosition(fork) },
           'recorder: Redis lost a tail; cut back',
         );
+        sink.kept = [];
         await sink.file.cutBack(fork, position.generation);
         return [];
       }
@@ -197,7 +215,7 @@ async function finishJobs(sinks: Map<string, Sink>, options: RecorderOptions): P
 }
 
 async function finishJob(job: string, { file }: Sink, options: RecorderOptions): Promise<boolean> {
-  const { ledger, at, log, onFinished } = options;
+  const { ledger, at, log } = options;
   const position = formatPosition(file.position);
   if ((await ledger.lastEntry(job)) !== position) return false;
   // What counts is what is there: another recorder may have cut it back since.
@@ -207,7 +225,6 @@ async function finishJob(job: string, { file }: Sink, options: RecorderOptions):
   await file.trimTail();
   if (!(await ledger.finish(job, position, at()))) return false;
   log.info({ job }, 'job finished: every outcome is in the results file');
-  onFinished?.(job);
   return true;
 }
 

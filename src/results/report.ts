@@ -6,7 +6,7 @@ import type { Totals } from '../domain/totals.ts';
 export interface Report {
   job: string;
   operation: OperationName;
-  state: JobState | 'planned';
+  state: JobState;
   /** Why the state is what it is, where something said so. */
   reason?: string;
   totals: Totals;
@@ -32,7 +32,6 @@ export function reportOf(
   return {
     job: job.id,
     operation: job.operation,
-    // Settled rows are not the whole of it: the file must have them.
     state: job.state,
     ...(job.reason !== '' && { reason: job.reason }),
     totals: job.totals,
@@ -47,11 +46,7 @@ export function reportOf(
 
 /** 0: every row holds or waits for its peer, none invalid. 1: finished with others. 3: not finished. */
 export function exitCodeOf(report: Report, allowRejects: boolean): 0 | 1 | 3 {
-  if (report.state !== 'completed') return report.state === 'planned' ? plannedCode(report, allowRejects) : 3;
-  const { failed, unknown, skipped, open } = report.totals;
-  return failed + unknown + skipped + open > 0 ? 1 : plannedCode(report, allowRejects);
-}
-
-function plannedCode({ totals }: Report, allowRejects: boolean): 0 | 1 {
-  return totals.invalid > 0 && !allowRejects ? 1 : 0;
+  if (report.state !== 'completed') return 3;
+  const { failed, unknown, skipped, open, invalid } = report.totals;
+  return failed + unknown + skipped + open > 0 || (invalid > 0 && !allowRejects) ? 1 : 0;
 }

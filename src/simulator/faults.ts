@@ -123,7 +123,7 @@ export const FAULT_PRESETS = {
       hang: 0.002,
       malformed: 0.01,
       truncated: 0.01,
-      codes: { 60007: 0.02, 60008: 0.01, 70500: 0.01, 30006: 0.005 },
+      codes: { 60007: 0.001, 60008: 0.01, 70500: 0.01, 30006: 0.005 },
       codesAfter: { 60008: 0.01 },
     },
     latency: { baseMs: 60, jitterMs: 50 },

@@ -78,6 +78,27 @@ test('a cancelled job accounts for every row: what was never sent is skipped', a
   expect(outcomes.filter(({ status }, i) => (status === 'ok') !== truths[i]?.forward)).toEqual([]);
 }, 60_000);
 
+test('Ctrl-C pauses: no other command goes on with the job, cancel settles it, nothing is called', async () => {
+  const rows = Array.from({ length: 3000 }, (_, n) => [`a${n % 1500}`, `b${n}`] as const);
+  const first = place.start('import', place.csv('rows.csv', rows));
+  while ((await simulator.meter('friend_import')).calls < 150) await new Promise((resolve) => setTimeout(resolve, 20));
+  first.child.kill('SIGINT');
+  const { code, stderr } = await first.done;
+  expect({ code, said: /Job (\S+) is paused: the same command goes on/.test(stderr) }).toEqual({
+    code: 130,
+    said: true,
+  });
+  const job = /job (\S+):/.exec(stderr)?.[1] as string;
+  const { calls } = await simulator.meter('friend_import');
+  expect((await place.report('check', place.csv('other.csv', [['x', 'y']]))).code).toBe(0);
+  expect((await place.run('cancel', job)).code).toBe(0);
+  const { report } = await place.report('status', job);
+  expect(report).toMatchObject({ state: 'cancelled', totals: { open: 0 } });
+  expect(report.totals.skipped).toBeGreaterThan(0);
+  expectTotals(report, outcomesIn(report.results as string));
+  expect((await simulator.meter('friend_import')).calls).toBe(calls);
+}, 60_000);
+
 test('a paused job calls no more, and the same command goes on with it', async () => {
   const rows = Array.from({ length: 3000 }, (_, n) => [`a${n % 1500}`, `b${n}`] as const);
   const file = place.csv('rows.csv', rows);
@@ -90,6 +111,11 @@ test('a paused job calls no more, and the same command goes on with it', async (
   await place.run('pause', job);
   const paused = await first.done;
   expect(paused.code).toBe(3);
+  // Report, file, status and results say the same of a job that is half done.
+  const half = JSON.parse(paused.stdout) as Report;
+  expectTotals(half, outcomesIn(half.results as string));
+  expect((await place.report('status', job)).report.totals).toEqual(half.totals);
+  expect((await place.run('results', job)).stdout.trimEnd().split('\n')).toHaveLength(3000 - half.totals.open);
   const { calls } = await simulator.meter('friend_import');
   expect(calls).toBeLessThan(1500);
   const { code, report } = await place.report('import', file);

@@ -42,3 +42,29 @@ test('two jobs of the same accounts on two workers, with answers lost: writes of
   expect((await simulator.conflicts()).overlaps).toBe(0);
   expect(workers).toHaveLength(2);
 }, 90_000);
+
+test('a worker frozen past its locks and thawed in mid-job sends nothing for chunks that are others’ by now', async () => {
+  redis = await testRedis();
+  simulator = await testSimulator({ ...COMPRESSED_LIMIT, serviceTimeMs: { read: 0, write: 80 } });
+  // At a tenth of the usual rate, so that the job outlives the freeze and many chunks wait for their slots in it.
+  place = workplace(simulator, { REDIS_URL: await redis.listen(), CHAT_CALLS_PER_SECOND: '12' });
+  const frozen = place.start('worker', '--roles', 'call');
+  const healthy = place.start('worker');
+  const rows = Array.from({ length: 700 }, (_, n) => [`a${n}`, `b${n}`] as const);
+  const { stdout } = await place.run('import', place.csv('rows.csv', rows), '--detach');
+  const callsReach = async (count: number): Promise<void> => {
+    while ((await simulator.meter('friend_import')).calls < count) await new Promise((done) => setTimeout(done, 20));
+  };
+  await callsReach(60);
+  frozen.child.kill('SIGSTOP');
+  // Until its chunks are taken over: the lock's life is over then, and the others have called for a while.
+  await new Promise((done) => setTimeout(done, 4700));
+  frozen.child.kill('SIGCONT');
+  const { report } = await place.report('status', stdout.trim(), '--watch');
+  expect(report.totals.ok).toBe(700);
+  await expectOneWriteAtATime(simulator);
+  // One call an account, but for the handful that was in flight at the freeze and could not be recorded. The frozen
+  // worker had 64 chunks in hand; without its check it would send them all again.
+  expect((await simulator.meter('friend_import')).calls).toBeLessThanOrEqual(700 + 12);
+  expect(healthy.child.exitCode).toBeNull();
+}, 90_000);

@@ -37,6 +37,7 @@ export function callParts(redis: Redis, simulator: SimulatorSettings, given: Par
       random: () => 0.5,
     },
     callTimeoutMs: CALL_TIMEOUT_MS,
+    waitMs: 10_000,
     now: () => performance.now(),
     wallClock: Date.now,
     at: () => AT,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { JobDescriptor } from '../../src/domain/job.ts';
 import type { Item } from '../../src/domain/chunk.ts';
+import { createLimiter } from '../../src/limiter/limiter.ts';
 import { type CallParts, callChunk, type Next } from '../../src/jobs/call.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
 import { type TestSimulator, testSimulator } from '../support/simulator.ts';
@@ -30,7 +31,12 @@ const callOf = (
   job: JobDescriptor,
   given: Partial<CallParts> = {},
   signal = new AbortController().signal,
-): Promise<Next> => callChunk({ job: job.id, operation: job.operation, chunk: 0 }, { ...parts, ...given }, signal);
+): Promise<Next> =>
+  callChunk(
+    { job: job.id, operation: job.operation, chunk: 0 },
+    { ...parts, ...given },
+    { signal, stillMine: () => true, starts: 1 },
+  );
 
 const callsSeen = async (command = 'friend_import'): Promise<number> => (await simulator.ledger())[command]?.calls ?? 0;
 const lockOf = (from: string) => server.redis.get(KEYS.lockPrefix + from);
@@ -221,7 +227,7 @@ test('a chunk that is gone or held is done, without a call', async () => {
 test('an API that nobody reaches: again later, no attempt, no call', async () => {
   const job = await jobOf('unreachable', ['b', 'c']);
   const nowhere = callParts(server.redis, { ...simulator, baseUrl: 'http://127.0.0.1:1' }, { limiter: parts.limiter });
-  expect(await callOf(job, { chat: nowhere.chat })).toEqual({ kind: 'again', afterMs: 50 });
+  expect(await callOf(job, { chat: nowhere.chat })).toEqual({ kind: 'again', afterMs: 200 });
   nowhere.chat.close();
   const claim = await claimed(parts.ledger, job.id);
   expect([...claim.items]).toEqual([0, 0]);
@@ -241,12 +247,33 @@ test('stopped before it was sent: nothing is called or spent, and the chunk is a
   expect((await parts.ledger.status(job.id))?.calls.made).toBe(0);
 });
 
-test('a claim that has grown old while it waited for a slot sends nothing: its locks may be over', async () => {
-  const job = await jobOf('late', ['b', 'c']);
-  let asked = 0;
-  // The first look is the claim's; all others come 25 s later.
-  const now = (): number => (asked++ === 0 ? 0 : 25_000);
-  expect(await callOf(job, { now })).toEqual({ kind: 'again', afterMs: 0 });
+test('waited too long for a slot: the chunk leaves the line, and those behind it are served', async () => {
+  // Slower than the chunks' patience: only who leaves the line in time lets others have their slots.
+  const limiter = createLimiter({
+    redis: server.redis,
+    app: 'patience',
+    command: 'friend_import',
+    rate: { calls: 10, windowMs: 1000 },
+    latenessMs: 400,
+    coldSlots: 0,
+    callTimeoutMs: 2000,
+  });
+  const jobs = await Promise.all(many(12).map((to) => jobOf(`patient-${to}`, [to])));
+  let givenUp = 0;
+  const finish = async (job: JobDescriptor): Promise<void> => {
+    while ((await callOf(job, { limiter, waitMs: 350 })).kind === 'again') givenUp += 1;
+  };
+  await Promise.all(jobs.map(finish));
+  expect(givenUp).toBeGreaterThan(0);
+  expect(await callsSeen()).toBe(12);
+  await limiter.close();
+});
+
+test('a chunk that may be another caller’s by now is not sent', async () => {
+  const job = await jobOf('frozen', ['b', 'c']);
+  const hand = { signal: new AbortController().signal, stillMine: () => false, starts: 1 };
+  const next = await callChunk({ job: job.id, operation: job.operation, chunk: 0 }, parts, hand);
+  expect(next).toEqual({ kind: 'again', afterMs: 0 });
   expect(await callsSeen()).toBe(0);
   expect(await claimed(parts.ledger, job.id)).toMatchObject({ abandoned: false, items: Buffer.from([0, 0]) });
 });

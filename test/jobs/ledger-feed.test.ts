@@ -24,7 +24,7 @@ const bytesOf = (fed: readonly { block: Buffer }[]): number => fed.reduce((sum, 
 
 async function submitted(count: number) {
   const job = jobWith({ chunks: count, rows: 2 * count, accepted: 2 * count });
-  await ledger.submit(job, false, 0);
+  await ledger.submit(job, 'finished', 0);
   return job;
 }
 

@@ -18,7 +18,7 @@ const EVENTS = ['pause', 'resume', 'cancel', 'stop'] as const;
 
 const empty = async (): Promise<string> => {
   const job = jobWith({ chunks: 0, rows: 0, accepted: 0 });
-  await ledger.submit(job, false, 0);
+  await ledger.submit(job, 'finished', 0);
   return job.id;
 };
 

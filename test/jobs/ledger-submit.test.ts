@@ -18,7 +18,7 @@ const NOW = Date.parse(AT);
 /** A submitted job without rows, in the given state. */
 async function jobIn(state: JobState, key?: string) {
   const job = jobWith({ chunks: 0, rows: 0, accepted: 0, ...(key !== undefined && { key }) });
-  await ledger.submit(job, false, NOW);
+  await ledger.submit(job, 'finished', NOW);
   if (state === 'completed') await ledger.finish(job.id, '0-0', AT);
   if (state === 'paused') await ledger.steer(job.id, 'pause', '');
   if (state === 'stopped') await ledger.steer(job.id, 'stop', '');
@@ -29,7 +29,7 @@ async function jobIn(state: JobState, key?: string) {
 
 test('a new job exists whole: descriptor, running, active, listed, named by its key', async () => {
   const job = jobWith({ rows: 5, invalid: 1, duplicate: 2, accepted: 2, chunks: 3 });
-  expect(await ledger.submit(job, false, NOW)).toEqual({ kind: 'created', job: job.id });
+  expect(await ledger.submit(job, 'finished', NOW)).toEqual({ kind: 'created', job: job.id });
   expect(await ledger.descriptor(job.id)).toEqual(job);
   expect(await createLedger(server.redis, KEYS).descriptor(job.id)).toEqual(job);
   expect(await ledger.find(job.key)).toBe(job.id);
@@ -62,18 +62,18 @@ test('a new job exists whole: descriptor, running, active, listed, named by its 
 
 test('a submission whose reply was lost is sent again: created all the same, and nothing is written', async () => {
   const job = jobWith();
-  await ledger.submit(job, false, NOW);
+  await ledger.submit(job, 'finished', NOW);
   const before = await dump(server.redis);
   // Not `existing`: whoever hears that removes its own spool.
-  expect(await ledger.submit(job, false, NOW)).toEqual({ kind: 'created', job: job.id });
-  expect(await ledger.submit(job, true, NOW)).toEqual({ kind: 'created', job: job.id });
+  expect(await ledger.submit(job, 'finished', NOW)).toEqual({ kind: 'created', job: job.id });
+  expect(await ledger.submit(job, 'none', NOW)).toEqual({ kind: 'created', job: job.id });
   expect(await dump(server.redis)).toEqual(before);
 });
 
 test('jobs are listed newest first', async () => {
   const [older, newer] = [jobWith(), jobWith()];
-  await ledger.submit(newer, false, NOW + 2000);
-  await ledger.submit(older, false, NOW + 1000);
+  await ledger.submit(newer, 'finished', NOW + 2000);
+  await ledger.submit(older, 'finished', NOW + 1000);
   const listed = (await ledger.list()).filter((id) => id === older.id || id === newer.id);
   expect(listed).toEqual([newer.id, older.id]);
 });
@@ -84,7 +84,7 @@ test.each(['running', 'paused', 'stopped'] as const)(
     const first = await jobIn(state);
     const again = jobWith({ key: first.key, fingerprint: first.fingerprint });
     const before = await dump(server.redis);
-    expect(await ledger.submit(again, false, NOW)).toEqual({ kind: 'existing', job: first.id });
+    expect(await ledger.submit(again, 'finished', NOW)).toEqual({ kind: 'existing', job: first.id });
     expect(await dump(server.redis)).toEqual(before);
     expect(await ledger.descriptor(again.id)).toBeNull();
   },
@@ -96,9 +96,9 @@ test.each(['completed', 'cancelled'] as const)(
     const first = await jobIn(state);
     const again = jobWith({ key: first.key, fingerprint: first.fingerprint });
     const before = await dump(server.redis);
-    expect(await ledger.submit(again, true, NOW)).toEqual({ kind: 'existing', job: first.id });
+    expect(await ledger.submit(again, 'none', NOW)).toEqual({ kind: 'existing', job: first.id });
     expect(await dump(server.redis)).toEqual(before);
-    expect(await ledger.submit(again, false, NOW)).toEqual({ kind: 'created', job: again.id });
+    expect(await ledger.submit(again, 'finished', NOW)).toEqual({ kind: 'created', job: again.id });
     expect(await ledger.find(first.key)).toBe(again.id);
     expect((await ledger.status(first.id))?.state).toBe(state);
     expect((await ledger.status(again.id))?.state).toBe('running');
@@ -111,7 +111,7 @@ test.each(['running', 'completed'] as const)(
     const first = await jobIn(state, `key of a ${state} job`);
     const other = jobWith({ key: first.key });
     const before = await dump(server.redis);
-    expect(await ledger.submit(other, true, NOW)).toEqual({ kind: 'conflict', job: first.id });
+    expect(await ledger.submit(other, 'none', NOW)).toEqual({ kind: 'conflict', job: first.id });
     expect(await dump(server.redis)).toEqual(before);
   },
 );
@@ -119,7 +119,7 @@ test.each(['running', 'completed'] as const)(
 test('two submit the same at once: one job, both hear its name', async () => {
   const [one, other] = [jobWith({ key: 'the same', fingerprint: 'f' }), jobWith({ key: 'the same', fingerprint: 'f' })];
   const otherLedger = createLedger(await server.connect(), KEYS);
-  const answers = await Promise.all([ledger.submit(one, false, NOW), otherLedger.submit(other, false, NOW)]);
+  const answers = await Promise.all([ledger.submit(one, 'finished', NOW), otherLedger.submit(other, 'finished', NOW)]);
   expect(answers.map(({ kind }) => kind).toSorted()).toEqual(['created', 'existing']);
   expect(new Set(answers.map(({ job }) => job)).size).toBe(1);
 });
@@ -127,7 +127,7 @@ test('two submit the same at once: one job, both hear its name', async () => {
 test('a key that names a job which is gone names a new one', async () => {
   const job = jobWith();
   await server.redis.set(KEYS.identity(job.key), 'a job long pruned');
-  expect(await ledger.submit(job, true, NOW)).toEqual({ kind: 'created', job: job.id });
+  expect(await ledger.submit(job, 'none', NOW)).toEqual({ kind: 'created', job: job.id });
 });
 
 test('there is no such job', async () => {

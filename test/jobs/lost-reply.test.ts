@@ -66,12 +66,12 @@ async function losing<T>(run: () => Promise<T>): Promise<T> {
 
 test('submit: the job is created, and its submitter hears so', async () => {
   const job = jobWith();
-  expect(await losing(() => ledger.submit(job, false, 0))).toEqual({ kind: 'created', job: job.id });
+  expect(await losing(() => ledger.submit(job, 'finished', 0))).toEqual({ kind: 'created', job: job.id });
 });
 
 test('feed: chunks are open once', async () => {
   const job = jobWith({ chunks: 2 });
-  await ledger.submit(job, false, 0);
+  await ledger.submit(job, 'finished', 0);
   const chunks = [fedChunk(chunkOf('x', 'b')), fedChunk(chunkOf('y', 'b'))];
   const fed = await losing(() => ledger.feed(job, commandOf(job), 0, chunks));
   expect(fed).toMatchObject({
@@ -103,7 +103,7 @@ test.each([
 
 test('finish: the job is over', async () => {
   const job = jobWith({ chunks: 0, accepted: 0, rows: 0 });
-  await ledger.submit(job, false, 0);
+  await ledger.submit(job, 'finished', 0);
   await losing(() => ledger.finish(job.id, '0-0', AT));
   expect(await ledger.status(job.id)).toMatchObject({ state: 'completed', delivered: true, finishedAt: AT });
 });

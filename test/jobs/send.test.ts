@@ -56,13 +56,15 @@ function listening(
 
 async function sendOne(name: OperationName, given: Partial<SendParts> = {}, onTake?: (n: number) => unknown) {
   const words: SlotWord[] = [];
+  const signal = given.signal ?? new AbortController().signal;
   const chat: ChatClient = given.chat ?? parts.chat;
   const operation = OPERATIONS[name];
   const sent = await send(operation, ITEMS, chat.prepare(operation, 'a', ITEMS, {}), name !== 'check', {
     chat,
     limiter: listening(parts.limiter, words, onTake) as Limiter,
     stillClaimed: () => true,
-    signal: new AbortController().signal,
+    signal,
+    waiting: signal,
     now: () => performance.now(),
     ...given,
   });
@@ -111,10 +113,19 @@ test('no longer claimed when its slot has come: given back, nothing sent', async
   expect((await simulator.ledger()).friend_import).toBeUndefined();
 });
 
-test('aborted before anything was sent: rejects', async () => {
+test('stopped before anything was sent: nothing came of it', async () => {
   const abort = new AbortController();
-  const sending = sendOne('import', { signal: abort.signal }, () => abort.abort(new Error('stopped')));
-  await expect(sending).rejects.toThrow('stopped');
+  const { sent, words } = await sendOne('import', { signal: abort.signal }, () => abort.abort(new Error('stopped')));
+  expect(sent).toEqual({ result: null, calls: 0 });
+  expect(words).toEqual([]);
+});
+
+test('waited too long for its slot: it leaves the line, and no slot is spent on it', async () => {
+  const over = new AbortController();
+  const { sent, words } = await sendOne('import', { waiting: over.signal }, () => over.abort(new Error('too long')));
+  expect(sent).toEqual({ result: null, calls: 0 });
+  expect(words).toEqual([]);
+  expect((await simulator.ledger()).friend_import).toBeUndefined();
 });
 
 test('aborted before its second try: what came of the first one counts', async () => {

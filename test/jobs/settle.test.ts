@@ -44,13 +44,24 @@ const itemWith = (given: Partial<OpenItem> = {}): OpenItem => ({
 const settleOne = (given: Partial<OpenItem>, verdict: Verdict, writes = true) =>
   settleCall([itemWith(given)], [verdict], writes, POLICY);
 
+test('an unknown code of the whole call stops the job when its tries are used up; one of an item fails the item', () => {
+  const odd = { kind: 'unknown-code', code: 66666, info: 'what', maxAttempts: 3 } as const;
+  const whole = settleCall([itemWith({ attempts: 2 })], [{ fault: odd }], true, POLICY, odd);
+  expect(whole.credentials).toMatchObject({ kind: 'credentials', code: 66666 });
+  expect(whole.settled).toEqual([]);
+  // The try is not spent: after the fix `resume` has it again.
+  expect(whole.open).toEqual([itemWith({ attempts: 2, fault: odd })]);
+  const single = settleCall([itemWith({ attempts: 2 })], [{ fault: odd }], true, POLICY);
+  expect(single.settled).toMatchObject([{ settlement: { status: 'failed', code: 66666 } }]);
+});
+
 describe('the first fault of an item', () => {
   test.each([
     { name: 'internal', attempts: 1, delayMs: 500 },
     { name: 'conflict', attempts: 1, delayMs: 600 },
     { name: 'gaveUp', attempts: 1, delayMs: 3000, unanswered: true },
     { name: 'noAnswer', attempts: 1, delayMs: 3000, unanswered: true },
-    { name: 'neverSent', attempts: 0, delayMs: 500 },
+    { name: 'neverSent', attempts: 0, delayMs: 2000 },
     { name: 'throttled', attempts: 0, delayMs: 1000 },
     { name: 'credentials', attempts: 0, delayMs: 0 },
     { name: 'unreadable', attempts: 1, delayMs: 3000, unanswered: true },

@@ -55,7 +55,7 @@ export async function openJob(
 ): Promise<JobDescriptor> {
   const accepted = chunks.reduce((sum, { items }) => sum + items, 0);
   const job = jobWith({ chunks: chunks.length, rows: accepted, accepted, ...given });
-  await ledger.submit(job, false, Date.parse(AT));
+  await ledger.submit(job, 'finished', Date.parse(AT));
   await ledger.feed(job, commandOf(job), 0, chunks);
   return job;
 }
