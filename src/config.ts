@@ -4,6 +4,7 @@ import { parseEnv } from 'node:util';
 import type { z } from 'zod';
 import type { Region } from './chat/regions.ts';
 import { scrub, Secret } from './domain/secret.ts';
+import type { Tuning } from './jobs/roles.ts';
 import type { LogLevel } from './log.ts';
 import { SETTING_NAMES, type Setting, SETTINGS, type SettingName } from './settings.ts';
 
@@ -22,22 +23,6 @@ export interface ChatConfig {
   admin: string;
   credentials: Credentials;
   endpoint: Endpoint;
-}
-
-/** How befriend behaves; the defaults are right for the service. Units are in the names. */
-export interface Tuning {
-  /** Most calls in a window, per command of the app. */
-  callsPerSecond: number;
-  windowMs: number;
-  /** Null: the limiter's own choice. */
-  marginMs: number | null;
-  latenessMs: number;
-  callTimeoutMs: number;
-  serviceLimitMs: number;
-  attempts: number;
-  backoffScale: number;
-  concurrency: number;
-  readySeconds: number;
 }
 
 export interface Config {

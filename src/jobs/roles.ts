@@ -17,10 +17,12 @@ import { THROTTLED_MS } from './settle.ts';
 export type Role = 'feed' | 'call' | 'record';
 export const ROLES: readonly Role[] = ['feed', 'call', 'record'];
 
-/** How the roles behave. Times in milliseconds unless named otherwise. */
-export interface RoleTuning {
+/** How befriend behaves; the defaults are right for the service. Units are in the names. */
+export interface Tuning {
+  /** Most calls in a window, per command of the app. */
   callsPerSecond: number;
   windowMs: number;
+  /** Null: the limiter's own choice. */
   marginMs: number | null;
   latenessMs: number;
   callTimeoutMs: number;
@@ -42,7 +44,7 @@ export interface RolesOptions {
   ledger: Ledger;
   /** Makes the client when the role `call` is among them. */
   chat: () => ChatClient;
-  tuning: RoleTuning;
+  tuning: Tuning;
   log: Logger;
 }
 
