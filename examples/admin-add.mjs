@@ -15,6 +15,10 @@ try {
   for await (const { to, status, code, info } of job.outcomes()) {
     console.log(status === 'failed' ? `${to}: failed with ${code} ${info}` : `${to}: ${status}`);
   }
+  const { rejects } = job.prepared;
+  for (const { reason, count } of rejects.byReason) console.log(`${count} not accepted: ${reason}`);
+  const { state, reason } = await job.report();
+  if (state !== 'completed') throw new Error(`the job is ${state}: ${reason}`);
 } finally {
   await befriend.close();
 }

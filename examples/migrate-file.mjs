@@ -13,10 +13,12 @@ try {
   const { rows, invalid, duplicate } = (await job.status()).totals;
   console.log(`${job.kind} ${job.id}: ${rows} rows, ${invalid} invalid, ${duplicate} duplicate`);
   const report = await job.done();
-  console.log(JSON.stringify(report.totals));
+  console.log(`${report.state}: ${JSON.stringify(report.totals)}`);
   const { rejects, results } = await job.files();
   if (rejects !== null) console.log(`not accepted: ${rejects}`);
-  console.log(`every outcome: ${results}`);
+  if (results !== null) console.log(`outcomes: ${results}`);
+  const { failed, unknown } = report.totals;
+  if (report.state !== 'completed' || invalid + failed + unknown > 0) process.exitCode = 1;
 } finally {
   await befriend.close();
 }

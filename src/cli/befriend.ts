@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { OPERATION_NAMES } from '../domain/operation.ts';
+import { isOperationName, OPERATION_NAMES } from '../domain/operation.ts';
 import { explain } from './context.ts';
 import { demoCommand } from './demo-command.ts';
 import { jobCommands } from './job-commands.ts';
@@ -32,9 +32,10 @@ const commands = [
 ];
 for (const command of commands) program.addCommand(command.exitOverride());
 
-// A reader that has enough (head) closes the pipe: that is no error of ours.
+// A reader that has enough (head) closes the pipe: that is no error of ours, and no reason to leave a job half done.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? 0 : 70);
+  if (error.code !== 'EPIPE') throw error;
+  if (!isOperationName(process.argv[2] ?? '')) process.exit(0);
 });
 
 try {

@@ -1,8 +1,10 @@
-import { constants, copyFile } from 'node:fs/promises';
+import { access, constants, copyFile, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Job } from '../befriend.ts';
 import type { Outcome, Status } from '../domain/outcome.ts';
+import { UsageError } from './context.ts';
 
 /** Puts a job's files where the user wants them. What the job does not have (no rejects) is not made. */
 export async function deliver(
@@ -18,14 +20,49 @@ export async function deliver(
   };
 }
 
+/**
+ * Looks before anything is read or sent whether the outputs can be written where they are wanted.
+ * @throws UsageError when one is the input, both are one, or a folder cannot be written
+ */
+export async function checkTargets(input: string | null, targets: { name: string; path: string }[]): Promise<void> {
+  const seen = new Map<string, string>(input === null ? [] : [[await realPath(input), 'the input']]);
+  for (const { name, path } of targets) {
+    const real = await realPath(path);
+    const taken = seen.get(real);
+    if (taken !== undefined)
+      throw new UsageError(`${name} ${path} is also ${taken}, which it would replace: name another file.`);
+    seen.set(real, name);
+    const found = await stat(path).catch(() => null);
+    if (found?.isDirectory()) throw new UsageError(`${name} ${path} is a directory: name a file in it.`);
+    await access(found === null ? dirname(resolve(path)) : path, constants.W_OK).catch((error: Error) => {
+      throw new UsageError(`${name} ${path} cannot be written: ${error.message}. Nothing was read or sent.`);
+    });
+  }
+}
+
+/** Where a path leads; one that does not exist yet leads where its folder does. */
+async function realPath(path: string): Promise<string> {
+  return realpath(path).catch(async () =>
+    join(await realpath(dirname(path)).catch(() => dirname(resolve(path))), basename(path)),
+  );
+}
+
 /** A copy of the home's file, which stays the job's own; a clone that shares its blocks where the file system can. */
 async function place(from: string, to: string): Promise<void> {
-  await copyFile(from, to, constants.COPYFILE_FICLONE);
+  await copyFile(from, to, constants.COPYFILE_FICLONE).catch((error: Error) => {
+    throw new UsageError(`${to} cannot be written: ${error.message}. Nothing is lost: the same is in ${from}.`);
+  });
 }
 
 /** Every outcome of the job as a JSON line, as it comes, until the job is over. */
 export async function printOutcomes(job: Job, stream: NodeJS.WritableStream): Promise<void> {
-  await pipeline(Readable.from(job.lines({ follow: true })), stream, { end: false });
+  await pipeline(Readable.from(job.lines({ follow: true })), stream, { end: false }).catch(ignoreClosedPipe);
+}
+
+/** A reader that has enough (`head`) ends the printing, not the job. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE' && error.code !== 'ERR_STREAM_DESTROYED')
+    throw error;
 }
 
 /** Outcomes of the given statuses (absent: all) as JSON lines: those there are now, or with `follow` until the end. */

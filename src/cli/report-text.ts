@@ -8,7 +8,7 @@ const MEANING: Record<Status, string> = {
   satisfied: 'was so already',
   pending: 'waits for the peer',
   failed: "the service's code says why",
-  unknown: 'sent and never answered: it may hold',
+  unknown: 'sent, and what came of it is not known: it may hold',
   skipped: 'never sent',
 };
 

@@ -17,7 +17,7 @@ import {
   UsageError,
   withBefriend,
 } from './context.ts';
-import { deliver, printOutcomes } from './deliver.ts';
+import { checkTargets, deliver, printOutcomes } from './deliver.ts';
 import { plannedReport, plannedText } from './planned.ts';
 import { count, openProgress, type Progress } from './progress.ts';
 import { reportText } from './report-text.ts';
@@ -54,6 +54,9 @@ interface Run {
 
 /** Runs one operation command. @returns the exit code */
 export async function runOperation(operation: OperationName, file: string, flags: Flags): Promise<number> {
+  if (flags.detach && flags.out !== undefined) {
+    throw new UsageError('--detach returns before there are results: leave --out, and use befriend results JOB.');
+  }
   if (flags.json && flags.out === '-') throw new UsageError('--json and --out - both want stdout: choose one.');
   const base = file === '-' ? 'stdin' : file;
   const { signal, release } = onInterrupt();
@@ -67,6 +70,10 @@ export async function runOperation(operation: OperationName, file: string, flags
     progress: openProgress(process.stderr, () => performance.now()),
   };
   try {
+    await checkTargets(file === '-' ? null : file, [
+      ...(flags.out !== undefined && flags.out !== '-' ? [{ name: '--out', path: flags.out }] : []),
+      { name: '--rejects', path: run.rejects },
+    ]);
     if (flags.dryRun) return await dryRun(run);
     if (flags.detach) return await detach(run);
     return await runHere(run);
@@ -126,6 +133,7 @@ async function runHere(run: Run): Promise<number> {
     // Before intake: the limiter's wait after a start of Redis passes while rows are read.
     const roles = befriend.work();
     const job = await accept(befriend, run);
+    await tellOthers(befriend, job.id, context);
     const printed = flags.out === '-' ? printOutcomes(job, process.stdout) : null;
     await follow(job, run, context);
     await printed;
@@ -163,6 +171,15 @@ async function accept(befriend: Befriend, { source, asked, signal, progress }: R
   // The same command again is the word to go on, also after the fix of a credentials fault.
   if (state === 'paused' || state === 'stopped') await job.resume();
   return job;
+}
+
+/** Jobs that a killed command left running go on in this process too: nobody should learn that from the service. */
+async function tellOthers(befriend: Befriend, mine: string, { config }: CliContext): Promise<void> {
+  if (config.redisUrl !== null) return;
+  for (const { id, state } of await befriend.jobs()) {
+    if (state !== 'running' || id === mine) continue;
+    process.stderr.write(`also going on with job ${id}, which was not ended; befriend cancel ${id} ends it\n`);
+  }
 }
 
 /** Shows progress until the job is over. @throws the interrupt, after saying how to go on */

@@ -64,6 +64,9 @@ async function run(flags: Flags): Promise<number> {
       },
     });
     return EXIT.ok;
+  } catch (error) {
+    // A port in use, options that make no sense.
+    throw new UsageError((error as Error).message);
   } finally {
     release();
   }
