@@ -47,7 +47,9 @@ async function jobs({ json }: { json?: boolean }): Promise<number> {
 function jobLine({ id, name, state, totals }: JobStatus): string {
   const done = totals.accepted - totals.open;
   const named = name === id ? '' : `  ${name}`;
-  return `${id}  ${state.padEnd(9)}  ${count(done)}/${count(totals.accepted)} rows${named}`;
+  const bad = (['failed', 'unknown', 'skipped'] as const).filter((word) => totals[word] > 0);
+  const noted = bad.map((word) => `, ${count(totals[word])} ${word}`).join('');
+  return `${id}  ${state.padEnd(9)}  ${count(done)}/${count(totals.accepted)} rows${noted}${named}`;
 }
 
 async function status(id: string, { watch: follow, json }: { watch?: boolean; json?: boolean }): Promise<number> {

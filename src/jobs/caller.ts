@@ -65,7 +65,7 @@ export function startCaller({ connection, keys, command, concurrency, parts, log
     removeOnFail: { count: 0 },
   });
   // Without a listener BullMQ's errors would end the process. Lost connections come back by themselves.
-  worker.on('error', (error) => log.info({ err: error, command }, 'caller: queue error'));
+  worker.on('error', (error) => log.info({ error: error.message, command }, 'caller: queue error'));
   worker.on('failed', (job, error) =>
     log.error({ ...job?.data, err: error }, 'caller: a chunk failed unexpectedly; feed adds it again'),
   );
