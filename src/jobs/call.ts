@@ -96,9 +96,9 @@ async function walk(ref: ChunkRef, parts: CallParts, hand: Hand, waiting: AbortS
     sent.result === null
       ? { settled: [], open: work.items, delayMs: 0, credentials: null }
       : settleCall(work.items, sent.result.verdicts, work.writes, parts.policy, sent.result.fault);
-  const next = await record(ref, work, settled, parts, sent);
+  // Stopped first: the next claim, of this chunk too, is told so and sends nothing.
   if (settled.credentials !== null) await stop(ref, settled.credentials, parts);
-  return next;
+  return record(ref, work, settled, parts, sent);
 }
 
 interface Work {

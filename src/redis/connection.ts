@@ -59,11 +59,3 @@ export function describeAddress(address: RedisAddress): string {
   const url = new URL(address.url);
   return `${url.protocol}//${url.host}${url.pathname}`;
 }
-
-/** The server's identity: another one after each restart and fail-over. */
-export async function runIdOf(redis: Redis): Promise<string> {
-  const info = await redis.info('server');
-  const runId = /^run_id:(\w+)/m.exec(info)?.[1];
-  if (runId === undefined) throw new RedisError('Redis does not tell its run_id (INFO server)');
-  return runId;
-}

@@ -2,6 +2,8 @@
  * G2: every accepted row gets exactly one outcome in the results file, whatever is killed, and whoever works on the
  * job at once. Real processes, real kills, a real service; what befriend says is compared with what happened.
  */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { Report } from '../../src/results/report.ts';
 import { friendGraph, seededRandom } from '../../src/simulator/graph.ts';
@@ -14,6 +16,7 @@ import {
   expectOneWriteAtATime,
   expectTotals,
   expectTrue,
+  type Row,
 } from '../support/truth.ts';
 
 const rows = [...friendGraph({ accounts: 900, friendsPerAccount: 12, random: seededRandom(3) })];
@@ -45,10 +48,10 @@ async function callsReach(count: number): Promise<void> {
   }
 }
 
-async function expectWholeTruth(report: Report): Promise<void> {
+async function expectWholeTruth(report: Report, of: readonly Row[] = rows): Promise<void> {
   expect(report.state).toBe('completed');
   const outcomes = outcomesIn(report.results as string);
-  expectOneOutcomeEach(rows, outcomes);
+  expectOneOutcomeEach(of, outcomes);
   await expectTrue(simulator, outcomes);
   expectTotals(report, outcomes);
   await expectLimitHeld(simulator, 'friend_import', COMPRESSED_LIMIT);
@@ -75,20 +78,24 @@ for (const [when, calls] of [
 
 test('kill -9 during intake accepts nothing: the same command begins anew', async () => {
   await setUp();
-  // Long enough to be killed in: a file of two million rows, none of them sent before the kill.
-  const many = place.csv(
-    'many.csv',
-    Array.from({ length: 2_000_000 }, (_, n) => [`u${n % 50_000}`, `v${n}`] as const),
-  );
-  const first = place.start('import', many);
+  // Long enough to be killed in, and few calls: 300 accounts.
+  const large = Array.from({ length: 300_000 }, (_, n) => [`u${n % 300}`, `v${n}`] as const);
+  const file = place.csv('large.csv', large);
+  const first = place.start('import', file);
   await new Promise<void>((resolve) => {
     first.child.stderr?.on('data', (data) => String(data).includes('reading') && resolve());
   });
   await place.killAll();
   expect((await first.done).stderr).not.toContain('accepted');
+  expect(readdirSync(join(place.home, 'intake'))).toHaveLength(1);
   expect((await place.run('jobs')).stdout).toBe('no jobs yet\n');
-  const file = place.csv('few.csv', rows);
-  await expectWholeTruth((await place.report('import', file)).report);
+  expect((await simulator.meter('friend_import')).calls).toBe(0);
+
+  const { report, stderr } = await place.report('import', file);
+  expect(stderr).not.toContain('going on');
+  await expectWholeTruth(report, large);
+  // What the killed one left is gone.
+  expect(readdirSync(join(place.home, 'intake'))).toEqual([]);
 }, 90_000);
 
 test('kill -9 of one of three workers: the others take its chunks over', async () => {

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { argsOf, keysOf, lease, type Lease, type LeaseRequest } from '../../src/limiter/bucket.ts';
 import { type BucketState, EMPTY_BUCKET, modelLease } from '../../src/limiter/model.ts';
 import { type Timing, timingOf } from '../../src/limiter/timing.ts';
-import { runIdOf } from '../../src/redis/connection.ts';
 import { testRedis, type TestRedis } from '../support/redis.ts';
 import { block, uniqueCommand } from './support.ts';
 
@@ -11,7 +10,7 @@ let server: TestRedis;
 let run: string;
 beforeAll(async () => {
   server = await testRedis();
-  run = await runIdOf(server.redis);
+  run = /^run_id:(\w+)/m.exec(await server.redis.info('server'))?.[1] as string;
 });
 afterAll(() => server.close());
 
