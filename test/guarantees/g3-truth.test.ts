@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import { COMPRESSED_LIMIT, outcomesIn, type Workplace, workplace } from '../support/command.ts';
 import { type TestSimulator, testSimulator } from '../support/simulator.ts';
-import { expectOneOutcomeEach, expectTotals, expectTrue, type Row } from '../support/truth.ts';
+import { expectOneOutcomeEach, expectTotals, expectTrue, type Row, expectLimitsHeld } from '../support/truth.ts';
 
 let simulator: TestSimulator;
 let place: Workplace;
@@ -16,6 +16,7 @@ beforeEach(async () => {
   place = workplace(simulator, { BEFRIEND_ATTEMPTS: '2', BEFRIEND_CALL_TIMEOUT_MS: '400' });
 });
 afterEach(async () => {
+  await expectLimitsHeld(simulator, COMPRESSED_LIMIT);
   await place.remove();
   await simulator.close();
 });

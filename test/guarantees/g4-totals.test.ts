@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Report } from '../../src/results/report.ts';
 import { COMPRESSED_LIMIT, outcomesIn, type Workplace, workplace } from '../support/command.ts';
 import { type TestSimulator, testSimulator } from '../support/simulator.ts';
-import { expectTotals } from '../support/truth.ts';
+import { expectTotals, expectLimitsHeld } from '../support/truth.ts';
 
 let simulator: TestSimulator;
 let place: Workplace;
@@ -18,6 +18,7 @@ beforeEach(async () => {
   place = workplace(simulator);
 });
 afterEach(async () => {
+  await expectLimitsHeld(simulator, COMPRESSED_LIMIT);
   await place.remove();
   await simulator.close();
 });

@@ -6,13 +6,14 @@ import { afterEach, expect, test } from 'vitest';
 import { COMPRESSED_LIMIT, type Workplace, workplace } from '../support/command.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
 import { type TestSimulator, testSimulator } from '../support/simulator.ts';
-import { expectOneWriteAtATime } from '../support/truth.ts';
+import { expectOneWriteAtATime, expectLimitsHeld } from '../support/truth.ts';
 
 let simulator: TestSimulator;
 let place: Workplace;
 let redis: TestRedis;
 
 afterEach(async () => {
+  await expectLimitsHeld(simulator, COMPRESSED_LIMIT);
   await place.remove();
   await simulator.close();
   await redis.close();

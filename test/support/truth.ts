@@ -85,6 +85,14 @@ export async function expectLimitHeld(
   expect(certainMax).toBeLessThanOrEqual(limit);
 }
 
+/** The same for every command that was called. */
+export async function expectLimitsHeld(
+  simulator: TestSimulator,
+  rate: { limit: number; windowMs: number },
+): Promise<void> {
+  for (const command of Object.keys(await simulator.ledger())) await expectLimitHeld(simulator, command, rate);
+}
+
 /** At most one write was in flight for any account's list. */
 export async function expectOneWriteAtATime(simulator: TestSimulator): Promise<void> {
   const { mostConcurrent } = await simulator.conflicts();
