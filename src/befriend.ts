@@ -1,62 +1,52 @@
-import { setTimeout as wait } from 'node:timers/promises';
-import { join } from 'node:path';
-import { mkdir, stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { createChatClient } from './chat/client.ts';
-import { baseUrlOf } from './chat/regions.ts';
-import { fixedUserSig, userSigFromKey } from './chat/usersig-source.ts';
-import { type AppConfig, type CallConfig, type ChatConfig, readConfig, readEnvironment, secretsOf } from './config.ts';
-import { createLog } from './log.ts';
-import type { JobState, JobStatus, Steering } from './domain/job.ts';
-import type { Outcome } from './domain/outcome.ts';
+import { chatClient, firstLookClient } from './chat-client.ts';
+import type { ProbeVerdict } from './chat/probe.ts';
+import {
+  type AppConfig,
+  type CallConfig,
+  type ChatConfig,
+  checkUserSig,
+  readConfig,
+  readEnvironment,
+  secretsOf,
+} from './config.ts';
+import type { JobStatus } from './domain/job.ts';
+import type { OperationName } from './domain/operation.ts';
 import type { Prepared } from './intake/prepare.ts';
 import type { Source } from './intake/source.ts';
-import { jobFolder, REJECTS_FILE, removeLitter } from './jobs/home.ts';
+import { type Job, JobNotFound, jobOf } from './job.ts';
+import { fullText, openHome } from './jobs/home.ts';
+import { removeLitter } from './jobs/intake-folder.ts';
 import { keysOf } from './jobs/keys.ts';
 import { createLedger } from './jobs/ledger.ts';
+import { type Outlook, outlookOf } from './jobs/outlook.ts';
+import { probeApi } from './jobs/probe.ts';
+import { type RetryAsked, retryJob } from './jobs/retry.ts';
 import { type Role, ROLES, type Roles, startRoles } from './jobs/roles.ts';
-import { JobElsewhere, type Submission, submit } from './jobs/submit.ts';
-import { connectRedis } from './redis/connection.ts';
-import { connectEmbeddedRedis } from './redis/embedded.ts';
-import { RESULTS_FILE } from './results/file.ts';
-import { followLines, followOutcomes } from './results/follow.ts';
-import { type Report, reportOf } from './results/report.ts';
-
-/** A job, submitted or found. */
-export interface Job {
-  readonly id: string;
-  /** Its files in the home; null when there is none (yet). */
-  files(): Promise<{ results: string | null; rejects: string | null }>;
-  /** State and totals, as the ledger has them now. @throws JobNotFound */
-  status(): Promise<JobStatus>;
-  report(): Promise<Report>;
-  /**
-   * Every outcome, one a row, from the first on; ends when the job is over, paused or stopped. While the job runs a row may come twice
-   * after Redis has lost a tail: upsert by (job, from, to). Order is not promised.
-   */
-  outcomes(): AsyncGenerator<Outcome>;
-  /** The same as whole lines of JSON, some at a time. `follow: false` ends with what is there now. */
-  lines(options?: { follow?: boolean }): AsyncGenerator<Buffer>;
-  /**
-   * The report once the job is over (completed, or cancelled and settled), paused or stopped. Right after a pause or a
-   * stop, calls in hand may still come in.
-   */
-  done(signal?: AbortSignal): Promise<Report>;
-  /** No new call after those whose slots are in hand. @returns the state now */
-  pause(reason?: string): Promise<JobState>;
-  resume(): Promise<JobState>;
-  /** Rows never sent are settled as `skipped`. Final. */
-  cancel(): Promise<JobState>;
-}
+import { type Submission, submit } from './jobs/submit.ts';
+import { sameRowsHint, type Stranger, strangersIn, strangerText } from './jobs/whereabouts.ts';
+import { createLog } from './log.ts';
+import { describeAddress } from './redis/connection.ts';
+import { isFull } from './redis/folder.ts';
+import { openRedis } from './redis/open.ts';
 
 export interface SubmittedJob extends Job {
   /** `existing`: an unfinished job of the same rows, or the job of the idempotency key. */
   readonly kind: 'created' | 'existing';
   /** What intake found; null when nothing was read because the job was there. */
   readonly prepared: Prepared | null;
+  /** A word for people where the same rows were submitted from this home with another Redis. */
+  readonly hint?: string;
 }
 
 export interface SubmitSettings extends Submission {
+  signal?: AbortSignal;
+  onProgress?: (progress: { bytes: number; rows: number }) => void;
+  /** Looks at what was prepared before a job is made of it. What it throws ends the submission: nothing was accepted. */
+  inspect?: (prepared: Prepared) => Promise<void>;
+}
+
+export interface RetrySettings extends RetryAsked {
   signal?: AbortSignal;
   onProgress?: (progress: { bytes: number; rows: number }) => void;
 }
@@ -64,110 +54,101 @@ export interface SubmitSettings extends Submission {
 export interface Befriend {
   /** Takes rows in: validates, deduplicates, cuts into chunks, creates the job. Accepted when it resolves. */
   submit(source: Source, asked: SubmitSettings): Promise<SubmittedJob>;
+  /**
+   * Runs the rows of a finished job that may pass now (transient, skipped, unknown; with `all` also those that failed
+   * for good) as a new job. The same call finds that job while it is unfinished.
+   * @throws JobNotFound; NothingToRetry; RetryRefused when the job is not over or was retried already
+   */
+  retry(id: string, asked?: RetrySettings): Promise<SubmittedJob>;
   /** A known job. @throws JobNotFound */
   job(id: string): Promise<Job>;
   /** All known jobs, newest first. */
   jobs(): Promise<JobStatus[]>;
+  /** Jobs of the app whose files are in this home while this Redis does not know them. */
+  strangers(): Promise<Stranger[]>;
+  /** What calls of an operation can expect now: the limit in force, who shares it, what is wrong. */
+  outlook(operation: OperationName): Promise<Outlook>;
   /**
    * Runs roles in this process until `close` or the returned stop, for all jobs or `only` one. Without a running `call`
    * no job moves.
    */
-  work(roles?: readonly Role[], options?: { only?: string }): Roles;
+  work(roles?: readonly Role[], options?: { only?: { id: string; operation: OperationName } }): Roles;
+  /**
+   * Tries the credentials with one harmless call (account_check of the admin), which takes its slot as every call does.
+   * Null when others took every slot. @throws RedisError when Redis grants none; the signal's reason
+   */
+  tryCredentials(signal?: AbortSignal): Promise<ProbeVerdict | null>;
   close(): Promise<void>;
-}
-
-/** No job of that id in this app's ledger. */
-export class JobNotFound extends Error {
-  override name = 'JobNotFound';
 }
 
 export interface OpenOptions {
   /** Default: read from `env` and the .env file of the working directory, with all that calling needs. */
   config?: AppConfig | CallConfig;
-  /** Default: a log to stderr at the configured level. */
+  /** Default: a log to stderr at the configured level, `warn` where none is set. */
   log?: Logger;
   /** Default: process.env */
   env?: NodeJS.ProcessEnv;
+  /** Told, once a process, what may be lost with this Redis. Default: the log. */
+  warn?: (text: string) => void;
 }
 
-/** How often `done` looks at the ledger. */
-const LOOK_MS = 200;
+const warned = new Set<string>();
+
+function warnOnce(text: string, warn: (text: string) => void): void {
+  if (warned.has(text)) return;
+  warned.add(text);
+  warn(text);
+}
 
 /**
  * Connects to Redis (REDIS_URL, or the embedded one of the home) and gives the app's jobs.
- * @throws ConfigError with everything that is wrong with the settings; RedisError when no Redis can be used
+ * @throws ConfigError with everything that is wrong with the settings; HomeError when the home cannot be used;
+ * RedisError when no Redis can
  */
 export async function openBefriend(options: OpenOptions = {}): Promise<Befriend> {
   const env = readEnvironment(process.cwd(), options.env ?? process.env);
-  const config = options.config ?? readConfig(env, { need: 'chat', terminal: process.stderr.isTTY === true });
+  const config = options.config ?? readConfig(env, { need: 'chat' });
+  if (options.config === undefined) checkUserSig(config as CallConfig, Date.now());
   const log = options.log ?? createLog({ level: config.logLevel, secrets: secretsOf(config) });
   const { home, sdkAppId, tuning } = config;
-  await mkdir(join(home, 'jobs'), { recursive: true });
-  await removeLitter(home);
-  const redis =
-    config.redisUrl === null
-      ? await connectEmbeddedRedis(home, { env, log })
-      : await connectRedis({ url: config.redisUrl.reveal() });
+  const warn = options.warn ?? ((text: string) => log.warn(text));
+  openHome(home);
+  await removeLitter(home, Date.now());
   const keys = keysOf(sdkAppId);
+  const url = config.redisUrl?.reveal() ?? null;
+  const { redis, warnings } = await openRedis({ url, home, writeCheckKey: keys.writeCheck }, { env, log });
+  for (const text of warnings) warnOnce(text, warn);
   const ledger = createLedger(redis, keys);
   const working: Roles[] = [];
 
-  const jobOf = (id: string): Job => {
-    const status = async (): Promise<JobStatus> => {
-      const found = await ledger.status(id);
-      if (found === null) throw new JobNotFound(`There is no job ${id}. befriend jobs lists all jobs.`);
-      return found;
-    };
-    const steer = async (event: Exclude<Steering, 'complete' | 'stop'>, reason = ''): Promise<JobState> => {
-      const steered = await ledger.steer(id, event, reason);
-      if (steered === null) throw new JobNotFound(`There is no job ${id}. befriend jobs lists all jobs.`);
-      return steered.state;
-    };
-    const files = async () => {
-      const folder = jobFolder(home, id);
-      const [results, rejects] = await Promise.all(
-        [RESULTS_FILE, REJECTS_FILE].map((name) => existing(join(folder, name))),
-      );
-      return { results: results ?? null, rejects: rejects ?? null };
-    };
-    const resultsPath = join(jobFolder(home, id), RESULTS_FILE);
-    const report = async () => reportOf(await status(), await files(), Date.now());
-    const over = async () => !isMoving(await status());
-    const mustBeHere = async () => {
-      if ((await existing(jobFolder(home, id))) !== undefined) return;
-      throw new JobElsewhere(`The results of job ${id} are in the home it was submitted from, not in ${home}.`);
-    };
-    return {
-      id,
-      files,
-      status,
-      report,
-      async *outcomes() {
-        await mustBeHere();
-        yield* followOutcomes(resultsPath, over);
-      },
-      async *lines({ follow = true } = {}) {
-        await mustBeHere();
-        yield* followLines(resultsPath, follow ? over : async () => true);
-      },
-      async done(signal) {
-        while (!(await over())) await wait(LOOK_MS, undefined, { signal });
-        return report();
-      },
-      pause: (reason = 'by the user') => steer('pause', reason),
-      resume: () => steer('resume'),
-      cancel: () => steer('cancel'),
-    };
-  };
+  const here = { sdkAppId, redis: url === null ? null : describeAddress({ url }) };
+  const theJob = (id: string): Job =>
+    jobOf(id, {
+      ledger,
+      home,
+      notFound: async (unknown) =>
+        new JobNotFound(
+          (await strangerText(home, here, unknown)) ?? `There is no job ${unknown}. befriend jobs lists all jobs.`,
+        ),
+    });
+  const shared = { home, ledger, redis: here, wallClock: Date.now, random: Math.random };
 
   return {
-    async submit(source, { signal, onProgress, ...asked }) {
-      const parts = { home, ledger, wallClock: Date.now, random: Math.random, signal, onProgress };
-      const { kind, job, prepared } = await submit(source, asked, parts);
-      return { ...jobOf(job), kind, prepared };
+    async submit(source, { signal, onProgress, inspect, ...asked }) {
+      const { kind, job, prepared } = await submit(source, asked, { ...shared, signal, onProgress, inspect });
+      const hint =
+        kind === 'created'
+          ? await sameRowsHint(home, here, await ledger.descriptor(job), await ledger.list())
+          : undefined;
+      return { ...theJob(job), kind, prepared, hint };
+    },
+    async retry(id, { signal, onProgress, ...asked } = {}) {
+      const parent = await theJob(id).status();
+      const { kind, job, prepared } = await retryJob(parent, asked, { ...shared, signal, onProgress });
+      return { ...theJob(job), kind, prepared };
     },
     async job(id) {
-      const job = jobOf(id);
+      const job = theJob(id);
       await job.status();
       return job;
     },
@@ -175,11 +156,26 @@ export async function openBefriend(options: OpenOptions = {}): Promise<Befriend>
       const all = await Promise.all((await ledger.list()).map((id) => ledger.status(id)));
       return all.filter((job) => job !== null);
     },
+    strangers: async () => strangersIn(home, here, await ledger.list()),
+    async outlook(operation) {
+      const outlook = await outlookOf(operation, { redis, keys, ledger, sdkAppId, tuning, wallClock: Date.now });
+      return isFull(home) ? { ...outlook, trouble: fullText(home) } : outlook;
+    },
     work(roles = ROLES, { only } = {}) {
       const chat = () => chatClient(chatOf(config), tuning.callTimeoutMs, tuning.concurrency);
       const started = startRoles({ roles, only, sdkAppId, home, redis, keys, ledger, chat, tuning, log });
       working.push(started);
       return started;
+    },
+    async tryCredentials(signal) {
+      const chat = firstLookClient({ ...config, chat: chatOf(config) });
+      try {
+        const parts = { redis, sdkAppId, tuning, log, chat, admin: chatOf(config).admin, signal };
+        const [probed] = await probeApi({ ...parts, now: () => performance.now() });
+        return probed?.verdict ?? null;
+      } finally {
+        chat.close();
+      }
     },
     async close() {
       await Promise.all(working.map((roles) => roles.stop()));
@@ -188,52 +184,7 @@ export async function openBefriend(options: OpenOptions = {}): Promise<Befriend>
   };
 }
 
-/** Connects to the API and calls nothing. @throws TransportError when nothing answers there */
-export async function reachChat(config: CallConfig): Promise<void> {
-  const client = chatClient(config.chat, Math.min(5000, config.tuning.callTimeoutMs), 1);
-  try {
-    (await client.ready()).release();
-  } finally {
-    client.close();
-  }
-}
-
-/** Something may still happen to it without anybody's command. */
-function isMoving({ state, delivered }: JobStatus): boolean {
-  return state === 'running' || (state === 'cancelled' && !delivered);
-}
-
 function chatOf({ chat }: AppConfig): ChatConfig {
   if (chat === null) throw new Error('the role `call` needs credentials: read the configuration with need: "chat"');
   return chat;
-}
-
-function chatClient({ sdkAppId, admin, credentials, endpoint }: ChatConfig, timeoutMs: number, concurrency: number) {
-  const userSig =
-    'secretKey' in credentials
-      ? userSigFromKey({
-          sdkappid: sdkAppId,
-          key: credentials.secretKey.reveal(),
-          identifier: admin,
-          now: Date.now,
-        })
-      : fixedUserSig(credentials.userSig.reveal());
-  const baseUrl = 'region' in endpoint ? baseUrlOf(endpoint.region) : endpoint.baseUrl;
-  // Three commands share the client; each holds at most its concurrency.
-  return createChatClient({
-    baseUrl,
-    sdkappid: sdkAppId,
-    admin,
-    userSig,
-    timeoutMs,
-    maxSockets: 3 * concurrency,
-    random: Math.random,
-  });
-}
-
-async function existing(path: string): Promise<string | undefined> {
-  return stat(path).then(
-    () => path,
-    () => undefined,
-  );
 }

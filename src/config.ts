@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import type { z } from 'zod';
 import type { Region } from './chat/regions.ts';
+import { userSigProblems } from './chat/usersig-check.ts';
 import { scrub, Secret } from './domain/secret.ts';
 import type { Tuning } from './jobs/roles.ts';
 import type { LogLevel } from './log.ts';
@@ -58,8 +59,8 @@ export interface ReadOptions {
   need?: 'nothing' | 'app' | 'chat';
   /** Set over the environment, e.g. from flags; undefined takes a variable away. */
   overrides?: Environment;
-  /** Whether stderr is a terminal: decides the default of LOG_LEVEL. */
-  terminal?: boolean;
+  /** Where LOG_LEVEL is not set. Default `warn`. */
+  logLevel?: LogLevel;
   /** What a relative BEFRIEND_HOME starts from. Default: the working directory. */
   cwd?: string;
 }
@@ -78,6 +79,21 @@ export function readEnvironment(cwd: string, env: Environment): Environment {
   }
 }
 
+/** Lines of a `.env` that set nothing: a colon for `=`, a stray word. They would be passed over in silence. */
+export function oddEnvLines(cwd: string): string[] {
+  let text: string;
+  try {
+    text = readFileSync(join(cwd, '.env'), 'utf8');
+  } catch {
+    return []; // absent, or told by readEnvironment
+  }
+  // Values in quotes may span lines.
+  const lines = text.replaceAll(/(=\s*)(["'`])[^]*?\2/g, (value) => value.replaceAll(/[^\n]/g, '=')).split('\n');
+  return lines.flatMap((line, n) =>
+    /^\s*(#|$|(export\s+)?[\w.-]+\s*=|=)/.test(line) ? [] : [`.env, line ${n + 1} is not NAME=value, and sets nothing`],
+  );
+}
+
 /**
  * The whole configuration. A variable that is empty counts as absent.
  * @throws ConfigError with every bad or missing setting at once
@@ -87,16 +103,30 @@ export function readConfig(env: Environment, options: ReadOptions & { need: 'app
 export function readConfig(env: Environment, options?: ReadOptions): Config;
 export function readConfig(env: Environment, options: ReadOptions = {}): Config {
   const { values, problems } = readValues({ ...env, ...options.overrides });
-  problems.push(...contradictions(values), ...missing(values, options.need ?? 'nothing', problems));
+  problems.push(
+    ...contradictions({ ...env, ...options.overrides }),
+    ...missing(values, options.need ?? 'nothing', problems),
+  );
   if (problems.length > 0) throw new ConfigError(problems);
   return {
     redisUrl: values.REDIS_URL === undefined ? null : new Secret(values.REDIS_URL),
     home: resolve(options.cwd ?? '.', values.BEFRIEND_HOME as string),
     sdkAppId: values.CHAT_SDKAPPID ?? null,
     chat: chatOf(values),
-    logLevel: values.LOG_LEVEL ?? (options.terminal ? 'error' : 'info'),
+    logLevel: values.LOG_LEVEL ?? options.logLevel ?? 'warn',
     tuning: tuningOf(values),
   };
+}
+
+/**
+ * Reads what CHAT_USERSIG says of itself, before any call: another app, another admin, expired.
+ * @param now ms since 1970
+ * @throws ConfigError
+ */
+export function checkUserSig({ chat: { credentials, sdkAppId, admin } }: CallConfig, now: number): void {
+  if ('secretKey' in credentials) return;
+  const problems = userSigProblems(credentials.userSig.reveal(), { sdkAppId, admin, now: Math.floor(now / 1000) });
+  if (problems.length > 0) throw new ConfigError(problems);
 }
 
 /** Every secret of a configuration, to be hidden in the log wherever it appears. */
@@ -137,9 +167,9 @@ function reason(error: z.ZodError): string {
   return issue === undefined ? '' : ` (${scrub(issue.message)})`;
 }
 
-function contradictions(values: Values): string[] {
+function contradictions(env: Environment): string[] {
   const both = (a: SettingName, b: SettingName): string[] =>
-    values[a] !== undefined && values[b] !== undefined ? [`${a} and ${b}: both are set, expected one of them`] : [];
+    env[a]?.trim() && env[b]?.trim() ? [`${a} and ${b}: both are set, expected one of them`] : [];
   return [...both('CHAT_SECRET_KEY', 'CHAT_USERSIG'), ...both('CHAT_REGION', 'CHAT_BASE_URL')];
 }
 

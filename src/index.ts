@@ -11,24 +11,39 @@
  */
 export {
   type Befriend,
-  type Job,
-  JobNotFound,
   openBefriend,
   type OpenOptions,
+  type RetrySettings,
   type SubmitSettings,
   type SubmittedJob,
 } from './befriend.ts';
-export { type AppConfig, type CallConfig, type Config, ConfigError, readConfig, readEnvironment } from './config.ts';
-export type { JobState, JobStatus, Priority } from './domain/job.ts';
+export type { ProbeVerdict } from './chat/probe.ts';
+export {
+  type AppConfig,
+  type CallConfig,
+  type ChatConfig,
+  type Config,
+  ConfigError,
+  readConfig,
+  readEnvironment,
+} from './config.ts';
+export type { JobDescriptor, JobState, JobStatus, Priority } from './domain/job.ts';
 export type { OperationName, OperationOptions } from './domain/operation.ts';
-export type { Outcome, Relation, Status } from './domain/outcome.ts';
-export type { Totals } from './domain/totals.ts';
-export { IntakeError } from './intake/error.ts';
+export type { AccountStatus, Outcome, Relation, Status } from './domain/outcome.ts';
+export type { Secret } from './domain/secret.ts';
+export type { IntakeTotals, Totals } from './domain/totals.ts';
+export { type IntakeCode, IntakeError } from './intake/error.ts';
 export type { Prepared } from './intake/prepare.ts';
-export type { RowInput } from './intake/row.ts';
+export type { RejectExample, RejectKind, RejectSummary } from './intake/rejects.ts';
+export type { AccountInput, PairInput, RowInput } from './intake/row.ts';
 export type { Source } from './intake/source.ts';
-export type { Role, Roles } from './jobs/roles.ts';
-export { KeyConflict } from './jobs/submit.ts';
-export { createLog } from './log.ts';
+export { HomeError } from './jobs/home.ts';
+export type { Outlook } from './jobs/outlook.ts';
+export type { Role, Roles, Tuning } from './jobs/roles.ts';
+export { NothingToRetry, type RetryAsked, RetryRefused } from './jobs/retry.ts';
+export { JobElsewhere, KeyConflict, type Submission } from './jobs/submit.ts';
+export type { Stranger, Whereabouts } from './jobs/whereabouts.ts';
+export { type Job, JobNotFound } from './job.ts';
+export { createLog, type Log, type LogLevel } from './log.ts';
 export { RedisError } from './redis/connection.ts';
 export type { Report } from './results/report.ts';

@@ -41,7 +41,19 @@ function number(min: number, max: number, setting: Omit<Setting<number>, 'schema
 }
 
 function isRedisUrl(value: string): boolean {
-  return URL.canParse(value) && /^rediss?:$/.test(new URL(value).protocol);
+  if (!URL.canParse(value)) return false;
+  const { protocol, pathname, username, password } = new URL(value);
+  return /^rediss?:$/.test(protocol) && /^(\/\d{0,5})?$/.test(pathname) && decodes(username + password);
+}
+
+/** A stray % in a password must be written as %25. */
+function decodes(encoded: string): boolean {
+  try {
+    decodeURIComponent(encoded);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Every setting of befriend. Times are milliseconds unless the name says otherwise. */
@@ -85,13 +97,15 @@ export const SETTINGS = {
     description: 'Data centre of the app. Either this or CHAT_BASE_URL',
     expected: `one of ${REGIONS.join(', ')}`,
     schema: z.string().transform((value, context): Region => {
-      if (isRegion(value)) return value;
+      const name = value.toLowerCase();
+      if (isRegion(name)) return name;
       context.addIssue('no such region');
       return z.NEVER;
     }),
   } satisfies Setting<Region>,
   CHAT_BASE_URL: {
-    description: 'Where the API answers, instead of CHAT_REGION: a simulator, a proxy',
+    description:
+      'Where the API answers, instead of CHAT_REGION: a simulator, a proxy. Plain http only for this machine',
     expected: 'a URL like https://console.tim.qq.com or http://127.0.0.1:7301',
     schema: z.string().transform((value, context): string => {
       const { url, problem } = checkBaseUrl(value);
@@ -107,7 +121,8 @@ export const SETTINGS = {
     default: '200',
   }),
   LOG_LEVEL: {
-    description: 'Least level that is logged, to stderr. Default: error on a terminal, else info',
+    description:
+      'Least level that is logged, to stderr. Default: info for worker; for other commands error on a terminal, else warn',
     expected: `one of ${LOG_LEVELS.join(', ')}`,
     schema: z.enum(LOG_LEVELS),
   } satisfies Setting<LogLevel>,
@@ -118,7 +133,7 @@ export const SETTINGS = {
   BEFRIEND_MARGIN_MS: number(0, 1000, {
     description:
       'Time added to the window before a token comes back: must exceed the spread of the way to the service. ' +
-      "Absent: the limiter's own choice",
+      "Absent: the limiter's own choice, 4",
   }),
   BEFRIEND_LATENESS_MS: number(1, 1000, {
     description: 'A call that would leave later than this after its slot is not sent; it takes another slot',

@@ -21,12 +21,12 @@ function problemsOf(env: Environment, need: 'nothing' | 'app' | 'chat' = 'nothin
 
 describe('readConfig', () => {
   it('has a default for all that has one', () => {
-    expect(readConfig({}, { cwd: '/srv', terminal: false })).toEqual({
+    expect(readConfig({}, { cwd: '/srv' })).toEqual({
       redisUrl: null,
       home: '/srv/.befriend',
       sdkAppId: null,
       chat: null,
-      logLevel: 'info',
+      logLevel: 'warn',
       tuning: {
         callsPerSecond: 200,
         windowMs: 1000,
@@ -42,9 +42,9 @@ describe('readConfig', () => {
     });
   });
 
-  it('is quieter on a terminal, unless it is told otherwise', () => {
-    expect(readConfig({}, { terminal: true }).logLevel).toBe('error');
-    expect(readConfig({ LOG_LEVEL: 'debug' }, { terminal: true }).logLevel).toBe('debug');
+  it('logs as its caller likes it, unless it is told otherwise', () => {
+    expect(readConfig({}, { logLevel: 'error' }).logLevel).toBe('error');
+    expect(readConfig({ LOG_LEVEL: 'debug' }, { logLevel: 'error' }).logLevel).toBe('debug');
   });
 
   it('reads what calls need', () => {

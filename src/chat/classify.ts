@@ -34,7 +34,7 @@ const NOT_IMPORTED = 30003;
  * only place that looks inside a response or an error of a call. Never throws.
  *
  * What is believed: an item succeeded only if an answer whose envelope says OK and 0 (or the older partial shape
- * with 30003) holds an entry with the item's own To_Account and ResultCode 0. Position, HTTP status, ErrorInfo and
+ * with 30003) holds an entry with the item's own name and ResultCode 0. Position, HTTP status, ErrorInfo and
  * Fail_Account prove nothing. Whatever is missing, contradictory or of the wrong type is `unreadable`.
  */
 export function classify(operation: Operation, items: readonly Item[], answer: Answer): CallResult {
@@ -79,7 +79,7 @@ function byItem(operation: Operation, items: readonly Item[], envelope: Envelope
   const wanted = new Set(items.map((item) => item.to));
   const { verdicts, anomalies } = readItems(operation, wanted, [
     ...entriesOf(operation, body),
-    ...invalid.map((to) => ({ To_Account: to, ResultCode: NOT_IMPORTED, ResultInfo: envelope.info })),
+    ...invalid.map((to) => ({ [operation.answerAccount]: to, ResultCode: NOT_IMPORTED, ResultInfo: envelope.info })),
   ]);
   if (verdicts.size === 0 && items.length > 0) {
     return wholeCall(items, { kind: 'unreadable', info: 'the answer holds none of the items' }, requestId, anomalies);

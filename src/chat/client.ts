@@ -106,8 +106,7 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
 
   return {
     prepare(operation, from, items, operationOptions) {
-      // Operations on accounts have no From_Account and don't look at it.
-      const body = Buffer.from(JSON.stringify(operation.request(from as string, items, operationOptions)));
+      const body = Buffer.from(JSON.stringify(operation.request(from, items, operationOptions)));
       return { path: operation.path, body, bytes: body.length };
     },
     ready: (signal) => agent.ready(signal),

@@ -22,7 +22,8 @@ export const FRIEND_CODES: readonly CodeRow[] = [
     class: 'account',
     scope: 'item',
     meaning: 'the account is not imported into the app',
-    advice: 'import the account and run the rows again; when a whole call fails it is the From_Account',
+    advice:
+      'befriend accounts check FILE lists such accounts; import the account, then befriend retry JOB --all; when a whole call fails it is the From_Account',
   },
   {
     codes: [30004],
@@ -43,7 +44,7 @@ export const FRIEND_CODES: readonly CodeRow[] = [
     class: 'retry',
     scope: 'item',
     meaning: 'internal error of the service',
-    advice: 'nothing to do: tried again by itself',
+    advice: 'tried again by itself; what failed all the same: befriend retry JOB',
   },
   {
     codes: [30007],
@@ -51,7 +52,7 @@ export const FRIEND_CODES: readonly CodeRow[] = [
     scope: 'item',
     outcomeUnknown: true,
     meaning: 'internal time-out of the service; a write may have been applied',
-    advice: 'nothing to do: tried again by itself; if it goes on, smaller chunks help',
+    advice: 'tried again by itself; what failed all the same: befriend retry JOB',
   },
   {
     codes: [30008],
@@ -59,7 +60,7 @@ export const FRIEND_CODES: readonly CodeRow[] = [
     scope: 'from',
     curve: 'conflict',
     meaning: 'somebody else was writing the same account’s friend list',
-    advice: 'nothing to do: tried again by itself; stop other programs that write the same accounts',
+    advice: 'tried again by itself; stop other programs that write the same accounts, then befriend retry JOB',
   },
   {
     codes: [30009],
@@ -145,7 +146,7 @@ export const FRIEND_CODES: readonly CodeRow[] = [
     scope: 'from',
     maxAttempts: 3,
     meaning: 'adds of this account are filtered by the security policy: too many in a short time',
-    advice: 'run the rows again after some minutes; spread the adds of one account',
+    advice: 'befriend retry JOB after some minutes; spread the adds of one account',
   },
   {
     codes: [30614],
@@ -174,7 +175,7 @@ export const FRIEND_CODES: readonly CodeRow[] = [
     scope: 'from',
     maxAttempts: 3,
     meaning: 'deletes of this account are filtered by the security policy: too many in a short time',
-    advice: 'run the rows again after some minutes; spread the deletes of one account',
+    advice: 'befriend retry JOB after some minutes; spread the deletes of one account',
   },
   {
     codes: [31804],

@@ -1,6 +1,6 @@
 import type { CodeRow } from './codes.ts';
 
-const RETRIED = 'nothing to do: tried again by itself';
+const RETRIED = 'tried again by itself; what failed all the same: befriend retry JOB';
 const REPORT = 'should not happen with befriend: report it with the RequestId';
 const SIGNATURE = 'check CHAT_SECRET_KEY (or CHAT_USERSIG) against the console, copied whole';
 
@@ -37,7 +37,7 @@ export const PUBLIC_CODES: readonly CodeRow[] = [
     maxAttempts: 3,
     outcomeUnknown: true,
     meaning: 'the service timed out behind its gateway; a write may have been applied',
-    advice: `${RETRIED}; if it goes on, smaller chunks help`,
+    advice: RETRIED,
   },
   {
     codes: [60009],
@@ -97,14 +97,14 @@ export const PUBLIC_CODES: readonly CodeRow[] = [
     class: 'auth',
     scope: 'job',
     meaning: 'the service is not available to the app: plan missing, expired or unpaid',
-    advice: 'renew the plan; it takes effect after about five minutes; then `resume`',
+    advice: 'renew the plan; it takes effect after about five minutes; then run the same command again',
   },
   {
     codes: [60021],
     class: 'auth',
     scope: 'job',
     meaning: 'this machine’s IP address is not on the app’s allow list',
-    advice: 'add the address in the console, then `resume`',
+    advice: 'add the address in the console, then run the same command again',
   },
   {
     codes: [60025],
@@ -118,7 +118,7 @@ export const PUBLIC_CODES: readonly CodeRow[] = [
     class: 'auth',
     scope: 'job',
     meaning: 'the host belongs to another data centre than the app',
-    advice: 'set CHAT_REGION to the app’s region',
+    advice: 'set CHAT_REGION to the app’s region, or CHAT_SDKAPPID to the app that is meant',
   },
   {
     codes: [60027],
@@ -132,7 +132,7 @@ export const PUBLIC_CODES: readonly CodeRow[] = [
     class: 'auth',
     scope: 'job',
     meaning: 'the trial edition’s requests of 24 hours are used up',
-    advice: '`resume` tomorrow, or change the edition',
+    advice: 'run the same command again tomorrow, or change the edition',
   },
   {
     codes: [70001],
@@ -198,7 +198,7 @@ export const PUBLIC_CODES: readonly CodeRow[] = [
     class: 'auth',
     scope: 'job',
     meaning: 'too many failed UserSig checks',
-    advice: 'correct the key, wait at least one minute, then `resume`',
+    advice: 'correct the key, wait at least one minute, then run the same command again',
   },
   {
     codes: [70051],
@@ -245,7 +245,7 @@ export const PUBLIC_CODES: readonly CodeRow[] = [
     class: 'auth',
     scope: 'job',
     meaning: 'the app’s quota of accounts is used up',
-    advice: 'delete accounts or change the edition, then `resume`',
+    advice: 'delete accounts or change the edition, then run the same command again',
   },
   {
     codes: [70399],
@@ -276,14 +276,14 @@ export const PUBLIC_CODES: readonly CodeRow[] = [
     class: 'auth',
     scope: 'job',
     meaning: 'more active users than the edition includes',
-    advice: 'change the edition, then `resume`',
+    advice: 'change the edition, then run the same command again',
   },
   {
     codes: [72001, 72011, 72012],
     class: 'auth',
     scope: 'job',
     meaning: 'the feature is not enabled for the app',
-    advice: 'enable it in the console, then `resume`',
+    advice: 'enable it in the console, then run the same command again',
   },
   {
     codes: [72010],
@@ -291,13 +291,13 @@ export const PUBLIC_CODES: readonly CodeRow[] = [
     scope: 'from',
     maxAttempts: 3,
     meaning: 'one account acts too often',
-    advice: 'run the rows again after some minutes',
+    advice: 'befriend retry JOB after some minutes',
   },
   {
     codes: [80005],
     class: 'auth',
     scope: 'job',
     meaning: 'the service is deactivated for the app',
-    advice: 'reactivate it in the console, then `resume`',
+    advice: 'reactivate it in the console, then run the same command again',
   },
 ];

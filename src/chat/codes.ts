@@ -44,6 +44,15 @@ export const CODE_ROWS: readonly CodeRow[] = [...PUBLIC_CODES, ...FRIEND_CODES];
 const UNLISTED_TRIES = 3;
 const UNLISTED_FRIEND_TRIES = 2;
 
+const NOT_THE_API: CodeRow = {
+  codes: [[100, 599]],
+  class: 'unknown',
+  scope: 'job',
+  meaning: 'not an answer of the Chat API',
+  advice: 'check CHAT_REGION or CHAT_BASE_URL, and proxies and firewalls on the way',
+  maxAttempts: UNLISTED_TRIES,
+};
+
 const BY_CODE = new Map<number, CodeRow>();
 for (const row of CODE_ROWS) {
   for (const entry of row.codes) {
@@ -56,6 +65,7 @@ for (const row of CODE_ROWS) {
 export function rowOfCode(code: number): CodeRow {
   const listed = BY_CODE.get(code);
   if (listed) return listed;
+  if (isHttpStatus(code)) return NOT_THE_API;
   const friend = code >= 30_000 && code < 40_000;
   return {
     codes: [code],
@@ -65,6 +75,22 @@ export function rowOfCode(code: number): CodeRow {
     advice: 'tried a few times; look for the code on the vendor’s error page and report it with the RequestId',
     maxAttempts: friend ? UNLISTED_FRIEND_TRIES : UNLISTED_TRIES,
   };
+}
+
+/**
+ * One sentence for a person: code, meaning, what to do, and the service's own words where there are any. `code` may be
+ * an HTTP status.
+ */
+export function explainCode(code: number, info: string): string {
+  const { meaning, advice } = rowOfCode(code);
+  const name = isHttpStatus(code) ? `HTTP ${code}` : `code ${code}`;
+  const said = info === '' || isHttpStatus(code) ? '' : ` (the service said: ${info})`;
+  return `${name}, ${meaning}: ${advice}${said}`;
+}
+
+/** The service's own codes have five digits; what was no answer of it is told by its HTTP status. */
+function isHttpStatus(code: number): boolean {
+  return code >= 100 && code < 600;
 }
 
 /** The fault of an item answered with this ResultCode (not 0, and not special to the operation). */
@@ -77,6 +103,15 @@ export function faultOfItem(code: number, info: string): Fault {
 export function faultOfCall(code: number, info: string): Fault {
   const row = rowOfCode(code);
   return faultOf(row, row.class, code, info);
+}
+
+/** Classes of what passes when time or a setting has changed, whatever the row. */
+const PASSING: ReadonlySet<CodeClass> = new Set(['retry', 'throttle', 'auth', 'unknown']);
+
+/** Whether a row that failed with this code may pass when it is run again with nothing of it changed. */
+export function mayPass(code: number): boolean {
+  const row = rowOfCode(code);
+  return PASSING.has(row.atItem ?? row.class);
 }
 
 function faultOf(row: CodeRow, asClass: CodeClass, code: number, info: string): Fault {

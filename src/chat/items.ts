@@ -1,6 +1,6 @@
 import { codeOf, type Fault } from '../domain/fault.ts';
 import type { Operation } from '../domain/operation.ts';
-import type { Relation, Settlement } from '../domain/outcome.ts';
+import { ACCOUNT_STATUSES, type AccountStatus, type Relation, type Settlement } from '../domain/outcome.ts';
 import { faultOfItem } from './codes.ts';
 import { infoOf, isCode, isRecord } from './envelope.ts';
 
@@ -15,9 +15,9 @@ const RELATIONS: ReadonlySet<unknown> = new Set<Relation>([
 ]);
 
 /**
- * The verdict of each wanted account that the entries speak of, by To_Account. Entries that repeat an account and
+ * The verdict of each wanted account that the entries speak of, by its name. Entries that repeat an account and
  * agree count once; entries that contradict each other leave it unreadable, since either may be true. Entries nobody
- * asked for, or without a To_Account, are counted as anomalies and ignored.
+ * asked for, or without a name, are counted as anomalies and ignored.
  */
 export function readItems(
   operation: Operation,
@@ -29,7 +29,7 @@ export function readItems(
   let unasked = 0;
   let repeated = 0;
   for (const entry of entries) {
-    const to = isRecord(entry) ? entry.To_Account : undefined;
+    const to = isRecord(entry) ? entry[operation.answerAccount] : undefined;
     if (!isRecord(entry) || typeof to !== 'string') nameless += 1;
     else if (!wanted.has(to)) unasked += 1;
     else {
@@ -40,9 +40,9 @@ export function readItems(
     }
   }
   const anomalies = [
-    ...(nameless > 0 ? [`${nameless} entries without a To_Account`] : []),
+    ...(nameless > 0 ? [`${nameless} entries without a ${operation.answerAccount}`] : []),
     ...(unasked > 0 ? [`${unasked} entries that nobody asked for`] : []),
-    ...(repeated > 0 ? [`${repeated} entries that repeat a To_Account`] : []),
+    ...(repeated > 0 ? [`${repeated} entries that repeat a ${operation.answerAccount}`] : []),
   ];
   return { verdicts, anomalies };
 }
@@ -64,14 +64,29 @@ function readItem(operation: Operation, entry: Record<string, unknown>): Verdict
 }
 
 function succeeded(operation: Operation, entry: Record<string, unknown>, info: string): Verdict {
-  if (!operation.tellsRelation) return { settlement: { status: 'ok', code: 0, info } };
-  const relation = entry.Relation;
-  if (!isRelation(relation)) return unreadable('the item has no known Relation');
-  return { settlement: { status: 'ok', code: 0, info, relation } };
+  const settlement: Settlement = { status: 'ok', code: 0, info };
+  switch (operation.tells) {
+    case 'nothing':
+      return { settlement };
+    case 'relation': {
+      const relation = entry.Relation;
+      if (!isRelation(relation)) return unreadable('the item has no known Relation');
+      return { settlement: { ...settlement, relation } };
+    }
+    case 'account': {
+      const account = entry.AccountStatus;
+      if (!isAccountStatus(account)) return unreadable('the item has no known AccountStatus');
+      return { settlement: { ...settlement, account } };
+    }
+  }
 }
 
 function isRelation(value: unknown): value is Relation {
   return RELATIONS.has(value);
+}
+
+function isAccountStatus(value: unknown): value is AccountStatus {
+  return (ACCOUNT_STATUSES as readonly unknown[]).includes(value);
 }
 
 function agree(a: Verdict, b: Verdict): boolean {
@@ -79,7 +94,7 @@ function agree(a: Verdict, b: Verdict): boolean {
     return 'fault' in a && 'fault' in b && a.fault.kind === b.fault.kind && codeOf(a.fault) === codeOf(b.fault);
   }
   const [x, y] = [a.settlement, b.settlement];
-  return x.status === y.status && x.code === y.code && x.relation === y.relation;
+  return x.status === y.status && x.code === y.code && x.relation === y.relation && x.account === y.account;
 }
 
 function contradiction(): Verdict {

@@ -45,6 +45,7 @@ const WHENEVER: Record<string, string> = {
   ECONNABORTED: 'connection aborted',
   [TIMED_OUT]: 'timed out',
   [ABORTED]: 'aborted',
+  EPROTO: 'what answers does not speak TLS',
   ERR_BAD_RESPONSE: 'the answer broke off or was too large',
   ERR_STREAM_PREMATURE_CLOSE: 'the answer broke off',
 };
@@ -74,6 +75,7 @@ function textOf(code: string): string {
   if (Object.hasOwn(BEFORE_SENDING, code)) return BEFORE_SENDING[code] as string;
   if (Object.hasOwn(WHENEVER, code)) return WHENEVER[code] as string;
   if (code.startsWith('HPE_')) return 'the answer is not HTTP';
+  if (code.startsWith('ERR_SSL_')) return 'what answers does not speak TLS';
   return code === '' ? 'network error' : `network error ${code}`;
 }
 

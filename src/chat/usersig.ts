@@ -89,25 +89,47 @@ function sign(key: string, { sdkappid, identifier, time, expire, userbuf }: Sign
 }
 
 function readTicket(userSig: string): (Signed & { sig: Buffer }) | null {
+  const json = unpack(userSig);
+  return json && ticketOf(json);
+}
+
+/** The JSON inside; null where there is none. */
+function unpack(userSig: string): object | null {
   if (userSig.length > MOST_TEXT || !/^[A-Za-z0-9*_-]+$/.test(userSig)) return null;
   try {
     const json: unknown = JSON.parse(inflateSync(fromUrlText(userSig), { maxOutputLength: MOST_JSON }).toString());
-    if (typeof json !== 'object' || json === null) return null;
-    const field = (name: string): unknown => (json as Record<string, unknown>)[`TLS.${name}`];
-    const [sdkappid, identifier, time, expire] = [
-      field('sdkappid'),
-      field('identifier'),
-      field('time'),
-      field('expire'),
-    ];
-    const [userbuf, sig] = [field('userbuf'), field('sig')];
-    if (!isWhole(sdkappid) || !isWhole(time) || !isWhole(expire)) return null;
-    if (typeof identifier !== 'string' || typeof sig !== 'string') return null;
-    if (userbuf !== undefined && typeof userbuf !== 'string') return null;
-    return { sdkappid, identifier, time, expire, userbuf, sig: Buffer.from(sig, 'base64') };
+    return typeof json === 'object' ? json : null;
   } catch {
     return null; // not base64, not zlib, or not JSON: malformed all the same
   }
+}
+
+function ticketOf(json: object): (Signed & { sig: Buffer }) | null {
+  const field = (name: string): unknown => (json as Record<string, unknown>)[`TLS.${name}`];
+  const [sdkappid, identifier, time, expire] = [field('sdkappid'), field('identifier'), field('time'), field('expire')];
+  const [userbuf, sig] = [field('userbuf'), field('sig')];
+  if (!isWhole(sdkappid) || !isWhole(time) || !isWhole(expire)) return null;
+  if (typeof identifier !== 'string' || typeof sig !== 'string') return null;
+  if (userbuf !== undefined && typeof userbuf !== 'string') return null;
+  return { sdkappid, identifier, time, expire, userbuf, sig: Buffer.from(sig, 'base64') };
+}
+
+/** What a UserSig says of itself, its signature unchecked: no key is needed to read it. */
+export type UserSigContents =
+  /** `madeAt`, `expiresAt`: Unix seconds. */
+  | { kind: 'read'; sdkappid: number; identifier: string; madeAt: number; expiresAt: number }
+  /** A ticket of another scheme (apps of before July 2019): only the service can judge it. */
+  | { kind: 'other' }
+  /** Cut off, or no UserSig at all: the service would answer 70003. */
+  | { kind: 'malformed' };
+
+export function readUserSig(userSig: string): UserSigContents {
+  const json = unpack(userSig);
+  if (json === null) return { kind: 'malformed' };
+  const ticket = ticketOf(json);
+  if (ticket === null) return { kind: 'other' };
+  const { sdkappid, identifier, time, expire } = ticket;
+  return { kind: 'read', sdkappid, identifier, madeAt: time, expiresAt: time + expire };
 }
 
 /** Base64 with the vendor's own three replacements, which are not those of base64url. */

@@ -1,8 +1,10 @@
-import { access, constants, copyFile, realpath, stat } from 'node:fs/promises';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { access, chmod, constants, copyFile, open, realpath, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Job } from '../befriend.ts';
+import { publishFile } from '../intake/publish.ts';
+import type { Job } from '../job.ts';
 import type { Outcome, Status } from '../domain/outcome.ts';
 import { UsageError } from './context.ts';
 
@@ -14,6 +16,8 @@ export async function deliver(
   const { results, rejects } = await job.files();
   if (wanted.out !== undefined && results !== null) await place(results, wanted.out);
   if (wanted.rejects !== undefined && rejects !== null) await place(rejects, wanted.rejects);
+  // What an earlier run of the same file left there would be taken for this one's.
+  else if (wanted.rejects !== undefined) await publishFile(null, wanted.rejects);
   return {
     results: results === null ? null : (wanted.out ?? results),
     rejects: rejects === null ? null : (wanted.rejects ?? rejects),
@@ -32,12 +36,30 @@ export async function checkTargets(input: string | null, targets: { name: string
     if (taken !== undefined)
       throw new UsageError(`${name} ${path} is also ${taken}, which it would replace: name another file.`);
     seen.set(real, name);
-    const found = await stat(path).catch(() => null);
+    const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENAMETOOLONG') throw new UsageError(`${name} ${path.slice(0, 80)}… has too long a name.`);
+      return null;
+    });
     if (found?.isDirectory()) throw new UsageError(`${name} ${path} is a directory: name a file in it.`);
-    await access(found === null ? dirname(resolve(path)) : path, constants.W_OK).catch((error: Error) => {
-      throw new UsageError(`${name} ${path} cannot be written: ${error.message}. Nothing was read or sent.`);
+    await tryToWrite(path, found !== null).catch((error: Error) => {
+      throw new UsageError(
+        `${name} ${path} cannot be written: ${error.message}. Nothing was read or sent: name other places with --out and ` +
+          '--rejects.',
+      );
     });
   }
+}
+
+/**
+ * Permissions alone do not tell (/proc, a read-only disk): a file is made for a moment. Beside the target and of this
+ * process alone: another command may be writing the target now.
+ */
+async function tryToWrite(path: string, exists: boolean): Promise<void> {
+  if (exists) return access(path, constants.W_OK);
+  const beside = join(dirname(resolve(path)), `.befriend-${process.pid}`);
+  const file = await open(beside, 'w');
+  await file.close();
+  await unlink(beside);
 }
 
 /** Where a path leads; one that does not exist yet leads where its folder does. */
@@ -48,10 +70,23 @@ async function realPath(path: string): Promise<string> {
 }
 
 /** A copy of the home's file, which stays the job's own; a clone that shares its blocks where the file system can. */
-async function place(from: string, to: string): Promise<void> {
-  await copyFile(from, to, constants.COPYFILE_FICLONE).catch((error: Error) => {
+export async function place(from: string, to: string): Promise<void> {
+  await copyOut(from, to).catch((error: Error) => {
     throw new UsageError(`${to} cannot be written: ${error.message}. Nothing is lost: the same is in ${from}.`);
   });
+}
+
+/** The copy is the user's: its mode is that of the file that was there, or what the umask says. */
+async function copyOut(from: string, to: string): Promise<void> {
+  const there = await stat(to).catch(() => null);
+  if (there !== null && !there.isFile()) return pipeline(createReadStream(from), createWriteStream(to));
+  await copyFile(from, to, constants.COPYFILE_FICLONE);
+  await chmod(to, there === null ? 0o666 & ~process.umask() : there.mode & 0o777);
+}
+
+/** A whole file as it is. A reader that has enough ends it. */
+export async function printFile(path: string, stream: NodeJS.WritableStream): Promise<void> {
+  await pipeline(createReadStream(path), stream, { end: false }).catch(ignoreClosedPipe);
 }
 
 /** Every outcome of the job as a JSON line, as it comes, until the job is over. */

@@ -10,7 +10,7 @@ import type { Outcome } from '../domain/outcome.ts';
 import { friendGraph, seededRandom } from '../simulator/graph.ts';
 import type { MeterReading, SimulatorSettings } from '../simulator/index.ts';
 import { EXIT, UsageError } from './context.ts';
-import { count } from './progress.ts';
+import { count } from './figures.ts';
 import { runOperation } from './run-operation.ts';
 
 const ACCOUNTS = 2000;
@@ -25,6 +25,7 @@ export function demoCommand(exit: (code: number) => void): Command {
     .description('import and check a generated friend graph on a simulator with faults, and print the reports')
     .option('--accounts <n>', 'accounts of the graph', Number, ACCOUNTS)
     .option('--faults <preset>', 'of the simulator', 'mild')
+    .addHelpText('after', '\nExample:\n  befriend demo --accounts 500')
     .action(async (flags: { accounts: number; faults: string }) => exit(await demo(flags)));
 }
 
@@ -42,7 +43,7 @@ async function demo({ accounts, faults }: { accounts: number; faults: string }):
   try {
     for (const operation of ['import', 'check'] as const) {
       const out = join(folder, `${operation}.results.jsonl`);
-      const code = await runOperation(operation, graph, { out, priority: 'normal' });
+      const code = await runOperation(operation, graph, { out, priority: 'normal', steps: false });
       if (code !== EXIT.ok && code !== EXIT.rowsFailed) return code;
       const verified = await compare(simulator.baseUrl, operation, out);
       process.stdout.write(`${verified.text}\n\n`);

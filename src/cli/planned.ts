@@ -1,7 +1,9 @@
 import type { OperationName } from '../domain/operation.ts';
 import { type Totals, totalsOf } from '../domain/totals.ts';
 import type { Prepared } from '../intake/prepare.ts';
-import { count, duration, type Rate } from './progress.ts';
+import type { RejectSummary } from '../intake/rejects.ts';
+import { count, duration, plural } from './figures.ts';
+import type { Forecast } from './forecast.ts';
 
 /** What a dry run found, as `--json` prints it. */
 export interface PlannedReport {
@@ -14,6 +16,8 @@ export interface PlannedReport {
   calls: { everyAccount: number; planned: number; lowerBound: number | null };
   /** At the limit, alone. */
   seconds: number;
+  /** Beside the jobs of the same command that run now; null where they cannot be asked for. */
+  beside: Forecast['beside'];
   callsPerSecond: number;
   results: null;
   rejects: string | null;
@@ -23,10 +27,9 @@ export function plannedReport(
   prepared: Prepared,
   operation: OperationName,
   rejects: string,
-  rate: Rate,
+  { ceiling, seconds, beside }: Forecast,
 ): PlannedReport {
   const { totals, chunks } = prepared;
-  const callsPerSecond = (rate.callsPerSecond * 1000) / rate.windowMs;
   return {
     job: null,
     operation,
@@ -35,27 +38,47 @@ export function plannedReport(
     codes: {},
     relations: {},
     calls: { everyAccount: chunks, planned: chunks, lowerBound: null },
-    seconds: Math.round((1000 * chunks) / callsPerSecond) / 1000,
-    callsPerSecond,
+    seconds: Math.round(1000 * seconds) / 1000,
+    beside,
+    callsPerSecond: ceiling,
     results: null,
     rejects: prepared.rejects.count > 0 ? rejects : null,
   };
 }
 
-export function plannedText(report: PlannedReport, prepared: Prepared): string {
-  const { totals, calls, seconds } = report;
+export function plannedText(report: PlannedReport, prepared: Prepared, asked: boolean): string {
+  const { totals, calls } = report;
   const lines = [
-    `${report.operation}: dry run, nothing was sent`,
+    `${report.operation}: dry run, nothing was ${asked ? 'written' : 'sent'}`,
     `  rows       ${count(totals.rows)}`,
     `  accepted   ${count(totals.accepted)}`,
     `  invalid    ${count(totals.invalid)}`,
     `  duplicate  ${count(totals.duplicate)}`,
     `  accounts   ${count(prepared.accounts)}`,
-    `  calls      ${count(calls.planned)}, ${duration(seconds)} at the limit`,
-    ...prepared.rejects.byReason.map(
-      ({ reason, count: rows, lines: at }) => `  rejected   ${count(rows)} × ${reason} (line ${at.join(', ')})`,
-    ),
+    `  calls      ${count(calls.planned)}`,
+    `  time       ${timeText(report)}`,
+    ...rejectLines(prepared.rejects),
     ...(report.rejects ? [`  rejects    ${report.rejects}`] : []),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Each reason with its first rows, the commonest reason first. */
+function rejectLines({ byReason }: RejectSummary): string[] {
+  if (byReason.length === 0) return [];
+  const lines = byReason.flatMap(({ reason, count: rows, examples }) => {
+    const at = examples.map(({ line }) => `line ${count(line)}`);
+    const width = Math.max(...at.map(({ length }) => length));
+    return [
+      `    ${count(rows)} × ${reason}`,
+      ...examples.map(({ text }, n) => `      ${at[n]?.padEnd(width)}  ${text}`),
+    ];
+  });
+  return ['', '  not accepted', ...lines, ''];
+}
+
+function timeText({ seconds, beside, callsPerSecond }: PlannedReport): string {
+  const alone = `${duration(seconds)} at ${count(Math.round(callsPerSecond))} calls/s`;
+  if (beside === null || beside.jobs === 0) return alone;
+  return `${alone}; ${duration(beside.seconds)} beside ${plural(beside.jobs, 'running job')}`;
 }

@@ -1,75 +1,108 @@
-import type { JobStatus } from '../domain/job.ts';
+import { styleText } from 'node:util';
+import { bytes, count, duration } from './figures.ts';
+import type { Pace } from './pace.ts';
 
-/** A line of progress: redrawn in place on a terminal, a new line every few seconds otherwise. On stderr. */
+/** Some words of a progress line. Colour is for terminals, and not with NO_COLOR. */
+export type Part = string | { text: string; style: 'green' | 'yellow' | 'red' | 'dim' };
+
+/** What is going on now: a few lines redrawn in place on a terminal, one line every few seconds otherwise. On stderr. */
 export interface Progress {
-  /** Parts of the line, the most important first: what does not fit the terminal is left out. */
-  show(...parts: string[]): void;
+  /** Lines of parts, the most important first: what does not fit the terminal's width is left out. */
+  show(...lines: Part[][]): void;
   /** Leaves the terminal at the start of a clean line. */
   end(): void;
 }
 
 const PLAIN_EVERY_MS = 5000;
+/** What is over sooner needs no line. */
+const PLAIN_AFTER_MS = 2000;
+const CLEAR_DOWN = '\r\u001b[0J';
+const up = (lines: number): string => (lines > 0 ? `\u001b[${lines}A` : '');
 
+/** @param now monotonic milliseconds */
 export function openProgress(stream: NodeJS.WriteStream, now: () => number): Progress {
-  let lastAt = Number.NEGATIVE_INFINITY;
-  let drawn = false;
+  let nextAt: number | null = null;
+  let drawn = 0;
   return {
-    show(...parts) {
+    show(...lines) {
       if (stream.isTTY) {
-        drawn = true;
-        stream.write(`\r\u001b[2K${fitting(parts, stream.columns)}`);
-      } else if (now() - lastAt >= PLAIN_EVERY_MS) {
-        lastAt = now();
-        stream.write(`${parts.join(SEPARATOR)}\n`);
+        const text = lines.map((parts) => fitting(parts, stream.columns || 80, stream)).join('\n');
+        stream.write(`${drawn > 0 ? up(drawn - 1) : ''}${CLEAR_DOWN}${text}`);
+        drawn = lines.length;
+        return;
+      }
+      nextAt ??= now() + PLAIN_AFTER_MS;
+      if (now() >= nextAt) {
+        nextAt = now() + PLAIN_EVERY_MS;
+        const shown = lines
+          .flat()
+          .map(textOf)
+          .filter((text) => text.trim() !== '');
+        stream.write(`${shown.join(' · ')}\n`);
       }
     },
     end() {
-      if (drawn) stream.write('\r\u001b[2K');
-      drawn = false;
+      if (drawn > 0) stream.write(`${up(drawn - 1)}${CLEAR_DOWN}`);
+      drawn = 0;
+      nextAt = null;
     },
   };
 }
 
-const SEPARATOR = ' · ';
+const GAP = '  ';
+const textOf = (part: Part): string => (typeof part === 'string' ? part : part.text);
 
-function fitting(parts: readonly string[], columns: number): string {
-  let shown = parts.length;
-  while (shown > 1 && parts.slice(0, shown).join(SEPARATOR).length >= columns) shown -= 1;
-  return parts
-    .slice(0, shown)
-    .join(SEPARATOR)
-    .slice(0, columns - 1);
+/** One line that does not wrap: a wrapped one could not be redrawn in place. */
+function fitting(parts: readonly Part[], columns: number, stream: NodeJS.WriteStream): string {
+  let left = columns - 1;
+  let line = '';
+  for (const part of parts) {
+    const gap = line === '' ? '' : GAP;
+    const text = line === '' ? textOf(part).slice(0, left) : textOf(part);
+    left -= gap.length + text.length;
+    if (left < 0) break;
+    line += gap + (typeof part === 'string' ? text : styleText(part.style, text, { stream }));
+  }
+  return line;
 }
 
-/** Most calls in a window. */
-export interface Rate {
-  callsPerSecond: number;
-  windowMs: number;
+/** Intake: `total` is the size of the input in bytes, null where it has none (a pipe). */
+export function readingLine({ rows, bytes: taken }: { rows: number; bytes: number }, total: number | null): Part[] {
+  const read = `${count(rows)} rows`;
+  if (total === null) return ['reading', read, bytes(taken)];
+  const percent = total === 0 ? 100 : Math.floor((100 * taken) / total);
+  const what = taken >= total ? 'sorting' : 'reading';
+  return [what, `${bar(percent)} ${percent} %`, read, `${bytes(taken)} of ${bytes(total)}`];
 }
 
-/** Calls a second over the last few looks, and from them the time that is left. */
-export function progressLine({ callsPerSecond, windowMs }: Rate): (job: JobStatus, nowMs: number) => string[] {
-  const limit = Math.round((callsPerSecond * 1000) / windowMs);
-  const looks: { at: number; calls: number; done: number }[] = [];
-  return (job, nowMs) => {
-    const { totals, calls } = job;
-    const done = totals.accepted - totals.open;
-    looks.push({ at: nowMs, calls: calls.made, done });
-    if (looks.length > 10) looks.shift();
-    const [first] = looks;
-    const seconds = first ? (nowMs - first.at) / 1000 : 0;
-    const rate = seconds > 0 ? (calls.made - first!.calls) / seconds : 0;
-    const rowRate = seconds > 0 ? (done - first!.done) / seconds : 0;
-    const percent = totals.accepted === 0 ? 100 : Math.floor((100 * done) / totals.accepted);
-    return [
-      `${bar(percent)} ${percent} %`,
-      `${count(done)}/${count(totals.accepted)} rows`,
-      `${rate.toFixed(0)}/${limit} calls/s`,
-      ...(rowRate > 0 && totals.open > 0 ? [`${duration(totals.open / rowRate)} left`] : []),
-      ...(calls.retried > 0 ? [`${count(calls.retried)} retried`] : []),
-      ...(calls.throttled > 0 ? [`${count(calls.throttled)} throttled`] : []),
-    ];
-  };
+/** A running job: rows and time left, then calls, then rows that did not pass and what keeps it back, if there are. */
+export function jobLines(operation: string, pace: Pace): Part[][] {
+  const { totals, calls } = pace.job;
+  const done = totals.accepted - totals.open;
+  const percent = totals.accepted === 0 ? 100 : Math.floor((100 * done) / totals.accepted);
+  const first: Part[] = [
+    operation,
+    { text: bar(percent), style: 'green' },
+    `${percent} %`,
+    `${count(done)}/${count(totals.accepted)} rows`,
+    ...(pace.secondsLeft === null ? [] : [`${duration(pace.secondsLeft)} left`]),
+  ];
+  const indent = ' '.repeat(operation.length);
+  const second: Part[] = [
+    indent,
+    `${count(calls.made)}/${count(calls.made + pace.callsLeft)} calls`,
+    `${pace.callsPerSecond.toFixed(0)} of ${pace.limit.toFixed(0)} calls/s`,
+    `${count(calls.retried)} retried`,
+    { text: `${count(calls.throttled)} throttled`, style: calls.throttled > 0 ? 'yellow' : 'dim' },
+  ];
+  const bad = (['failed', 'unknown'] as const).filter((status) => totals[status] > 0);
+  const third = bad.map((status): Part => ({ text: `${count(totals[status])} ${status}`, style: 'yellow' }));
+  return [
+    first,
+    second,
+    ...(third.length === 0 ? [] : [[indent, ...third]]),
+    ...(pace.note === null ? [] : [[{ text: pace.note, style: 'yellow' } as const]]),
+  ];
 }
 
 const BAR = 10;
@@ -77,15 +110,4 @@ const BAR = 10;
 function bar(percent: number): string {
   const full = Math.round((percent / 100) * BAR);
   return `${'█'.repeat(full)}${'░'.repeat(BAR - full)}`;
-}
-
-export function count(n: number): string {
-  return n.toLocaleString('en-US');
-}
-
-export function duration(seconds: number): string {
-  const whole = Math.max(0, Math.ceil(seconds));
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }

@@ -1,7 +1,12 @@
+import { styleText } from 'node:util';
 import { rowOfCode } from '../chat/codes.ts';
+import { OPERATIONS } from '../domain/operation.ts';
 import type { Status } from '../domain/outcome.ts';
+import { rateOf } from '../jobs/rate.ts';
 import type { Report } from '../results/report.ts';
-import { count, duration, type Rate } from './progress.ts';
+import { count, duration, plural } from './figures.ts';
+import { fold } from './fold.ts';
+import { nextSteps } from './next-steps.ts';
 
 const MEANING: Record<Status, string> = {
   ok: 'done',
@@ -12,61 +17,90 @@ const MEANING: Record<Status, string> = {
   skipped: 'never sent',
 };
 
+const RELATION: Record<string, string> = {
+  BothWay: 'each has the other',
+  AWithB: 'from has to',
+  BWithA: 'to has from',
+  NoRelation: 'no friendship',
+};
+
+type Style = Parameters<typeof styleText>[0];
+const STYLE: Partial<Record<Status | Report['state'], Style>> = {
+  failed: 'red',
+  unknown: 'yellow',
+  skipped: 'yellow',
+  completed: 'green',
+  stopped: 'red',
+  paused: 'yellow',
+  cancelled: 'yellow',
+};
+
+export interface TextOptions {
+  tuning: { callsPerSecond: number; windowMs: number };
+  /** Where it will be written: decides on colours. */
+  stream: NodeJS.WriteStream;
+  /** Whether it ends with what to type next. Default true. */
+  steps?: boolean;
+}
+
 /** The report as a person reads it, within 80 columns where ids and paths allow. */
-export function reportText(report: Report, rate: Rate): string {
-  const { totals } = report;
+export function reportText(report: Report, { tuning, stream, steps: told = true }: TextOptions): string {
+  const { totals, state } = report;
+  const painted = (text: string, style?: Style) => (style === undefined ? text : styleText(style, text, { stream }));
   const width = Math.max(6, count(totals.rows).length);
-  const row = (name: string, rows: number, note = '') =>
-    `  ${name.padEnd(13)}${count(rows).padStart(width)}  ${note}`.trimEnd();
+  const row = (name: string, rows: number, note = '', style?: Style) =>
+    painted(`  ${name.padEnd(13)}${count(rows).padStart(width)}  ${note}`.trimEnd(), style);
   const statuses = (Object.keys(MEANING) as Status[]).filter((status) => status === 'ok' || totals[status] > 0);
   const codes = mostFirst(report.codes).flatMap(([code, rows]) => {
     const { meaning, advice } = rowOfCode(Number(code));
-    return [row(`code ${code}`, rows, meaning), ...wrapped(advice)];
+    return [row(`code ${code}`, rows), ...wrapped(meaning), ...wrapped(`→ ${advice}`)];
   });
-  const relations = mostFirst(report.relations).map(([name, rows]) => row(name, rows));
+  const relations = mostFirst(report.relations).map(([name, rows]) => row(name, rows, RELATION[name]));
+  const accounts = mostFirst(report.accounts ?? {}).map(([name, rows]) => row(name, rows));
+  const steps = told ? nextSteps(report) : [];
   return [
-    `${report.operation} ${report.job}: ${report.state}`,
+    `${report.operation} ${report.job}: ${painted(state, STYLE[state])}`,
+    ...(report.retryOf ? [`  retry of ${report.retryOf}`] : []),
     ...(report.reason ? wrapped(report.reason) : []),
     '',
     row('rows', totals.rows),
-    ...(totals.invalid > 0 ? [row('invalid', totals.invalid, 'see the rejects file')] : []),
+    ...(totals.invalid > 0 ? [row('invalid', totals.invalid, 'not accepted: see the rejects file', 'yellow')] : []),
     ...(totals.duplicate > 0 ? [row('duplicate', totals.duplicate, 'the first one counts')] : []),
     row('accepted', totals.accepted),
-    ...statuses.map((status) => row(`  ${status}`, totals[status], MEANING[status])),
+    ...statuses.map((status) => row(`  ${status}`, totals[status], MEANING[status], STYLE[status])),
     ...(totals.open > 0 ? [row('  open', totals.open, 'not settled yet')] : []),
     ...section(relations),
+    ...section(accounts),
     ...section(codes),
     '',
-    ...callLines(report, rate),
-    ...(report.results ? [`  results ${report.results}`] : []),
-    ...(report.rejects ? [`  rejects ${report.rejects}`] : []),
-    ...(report.state === 'stopped' || report.state === 'paused' ? ['  to go on, run the same command again'] : []),
+    ...callLines(report, tuning),
+    ...(report.results ? [`  results  ${report.results}`] : []),
+    ...(report.rejects ? [`  rejects  ${report.rejects}`] : []),
+    ...section(
+      steps.length > 0 ? ['next:', ...steps.flatMap(({ command, why }) => [`  ${command}`, ...wrapped(why)])] : [],
+    ),
     '',
   ].join('\n');
 }
 
-function callLines({ calls, seconds }: Report, { callsPerSecond, windowMs }: Rate): string[] {
-  const ideal = (calls.made * windowMs) / (callsPerSecond * 1000);
+function callLines({ calls, seconds, operation, state }: Report, tuning: TextOptions['tuning']): string[] {
   const { planned, made, retried, throttled } = calls;
+  const limit = (rateOf(OPERATIONS[operation].command, tuning.callsPerSecond) * 1000) / tuning.windowMs;
+  const extra = [
+    ...(retried > 0 ? [`${count(retried)} of them retries`] : []),
+    ...(throttled > 0 ? [`${count(throttled)} of them answered "too fast"`] : []),
+  ];
+  const over = state === 'completed' || state === 'cancelled';
   return [
-    `  calls ${count(made)}: ${count(planned)} planned, ${count(retried)} retried, ${count(throttled)} throttled`,
-    `  took ${duration(seconds)}; so many calls take ${duration(ideal)} at the limit`,
+    `  calls    ${count(made)} made, ${count(planned)} planned`,
+    ...extra.map((line) => `           ${line}`),
+    `  time     ${duration(seconds)}${over ? '' : ' so far'}; ` +
+      `${plural(made, 'call')} at ${count(Math.round(limit))} a second take ${made < limit ? 'less than 1 s' : duration(made / limit)}`,
   ];
 }
 
-const COLUMNS = 80;
-
 /** A long text in lines of 80 columns, indented below its heading. */
-function wrapped(text: string): string[] {
-  const indent = '      ';
-  const lines = [indent];
-  for (const word of text.split(' ')) {
-    const line = lines.at(-1) as string;
-    if (line.length + word.length >= COLUMNS) lines.push(indent + word);
-    else lines[lines.length - 1] = line === indent ? indent + word : `${line} ${word}`;
-  }
-  return lines;
-}
+export const wrapped = (text: string): string[] => fold(`      ${text}`, 79).split('\n');
 
 const section = (lines: string[]): string[] => (lines.length > 0 ? ['', ...lines] : []);
 

@@ -1,78 +1,87 @@
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { type Befriend, reachChat, type SubmittedJob } from '../befriend.ts';
-import type { CallConfig } from '../config.ts';
+import type { Befriend, SubmittedJob } from '../befriend.ts';
+import type { Config } from '../config.ts';
 import type { Priority } from '../domain/job.ts';
 import type { OperationName, OperationOptions } from '../domain/operation.ts';
 import type { Prepared } from '../intake/prepare.ts';
-import type { Source } from '../intake/source.ts';
-import { plan, type Submission } from '../jobs/submit.ts';
-import { exitCodeOf } from '../results/report.ts';
+import { checkFile, type Source } from '../intake/source.ts';
+import type { Submission } from '../jobs/submit.ts';
 import {
-  ApiUnreachable,
   type CliContext,
   EXIT,
-  Interrupted,
+  type Need,
   onInterrupt,
   readContext,
+  tell,
   UsageError,
   withBefriend,
 } from './context.ts';
-import { checkTargets, deliver, printOutcomes } from './deliver.ts';
+import { checkTargets } from './deliver.ts';
 import { plannedReport, plannedText } from './planned.ts';
-import { count, openProgress, type Progress } from './progress.ts';
-import { reportText } from './report-text.ts';
-import { watch } from './watch.ts';
+import { forecast } from './forecast.ts';
+import { intakeOnly } from './intake-only.ts';
+import { type Checked, missingPath, type Preflight, preflight, tellRefused } from './preflight.ts';
+import { openProgress, type Progress, readingLine } from './progress.ts';
+import { reach } from './reach.ts';
+import { checkCall, detach, follow, type JobFlags, type JobRun, runHere, type Taken, warn } from './run-job.ts';
 
-export interface Flags {
-  out?: string;
-  rejects?: string;
+export interface Flags extends JobFlags {
   dryRun?: boolean;
-  detach?: boolean;
-  allowRejects?: boolean;
   looseIds?: boolean;
   name?: string;
   priority: Priority;
-  json?: boolean;
-  idempotencyKey?: string;
   new?: boolean;
   type?: 'both' | 'single';
   single?: boolean;
   force?: boolean;
 }
 
-/** What one command works on, all of it from its arguments. */
-interface Run {
-  source: Source;
-  asked: Submission;
+/** What one operation command works on, all of it from its arguments. */
+interface Run extends JobRun {
   /** The name of the input, from which the names of the outputs are made. */
   base: string;
+  source: Source;
+  asked: Submission;
   rejects: string;
   flags: Flags;
-  signal: AbortSignal;
-  progress: Progress;
+}
+
+/** The settings that a call needs. */
+function needOf({ dryRun: dry, preflight: checks, detach: detached }: Flags): Need {
+  if (dry && !checks) return 'nothing';
+  return detached ? 'app' : 'chat';
 }
 
 /** Runs one operation command. @returns the exit code */
 export async function runOperation(operation: OperationName, file: string, flags: Flags): Promise<number> {
-  if (flags.detach && flags.out !== undefined) {
-    throw new UsageError('--detach returns before there are results: leave --out, and use befriend results JOB.');
-  }
-  if (flags.json && flags.out === '-') throw new UsageError('--json and --out - both want stdout: choose one.');
+  checkCall(flags, needOf(flags));
   const base = file === '-' ? 'stdin' : file;
   const { signal, release } = onInterrupt();
+  const source: Source =
+    file === '-' ? { kind: 'stdin', stream: process.stdin } : { kind: 'file', path: resolve(file) };
+  const asked = submissionOf(operation, flags);
+  const progress = openProgress(process.stderr, () => performance.now());
   const run: Run = {
-    source: file === '-' ? { kind: 'stdin', stream: process.stdin } : { kind: 'file', path: resolve(file) },
-    asked: submissionOf(operation, flags),
     base,
+    source,
+    asked,
+    submit: (befriend, context) => submitRows(befriend, run, context),
+    // Before the accounts are checked nothing may be written, of other jobs of the home neither.
+    startsEarly: !flags.preflight,
+    outOf: ({ id }) => `${base}.${id}.results.jsonl`,
     rejects: flags.rejects ?? `${base}.rejects.jsonl`,
     flags,
     signal,
-    progress: openProgress(process.stderr, () => performance.now()),
+    progress,
   };
   try {
+    // First of all: a mistyped path should be called that, whatever else is wrong with its folder.
+    if (file !== '-') await checkFile(file);
     await checkTargets(file === '-' ? null : file, [
       ...(flags.out !== undefined && flags.out !== '-' ? [{ name: '--out', path: flags.out }] : []),
-      { name: '--rejects', path: run.rejects },
+      ...(run.rejects === '-' ? [] : [{ name: '--rejects', path: run.rejects }]),
+      ...(flags.preflight ? [{ name: 'the list of missing accounts', path: missingPath(base) }] : []),
     ]);
     if (flags.dryRun) return await dryRun(run);
     if (flags.detach) return await detach(run);
@@ -85,7 +94,12 @@ export async function runOperation(operation: OperationName, file: string, flags
 
 function submissionOf(operation: OperationName, flags: Flags): Submission {
   const { type, single = false, force = false } = flags;
-  const options: Record<OperationName, OperationOptions> = { check: { type }, import: {}, add: { single, force } };
+  const options: Record<OperationName, OperationOptions> = {
+    check: { type },
+    import: {},
+    add: { single, force },
+    'accounts-check': {},
+  };
   return {
     operation,
     options: options[operation],
@@ -94,117 +108,84 @@ function submissionOf(operation: OperationName, flags: Flags): Submission {
     idempotencyKey: flags.idempotencyKey,
     again: flags.new,
     looseIds: flags.looseIds,
+    ...(flags.preflight && { preflight: true }),
   };
 }
 
-/** Intake and nothing else: needs no Redis and no credentials. */
-async function dryRun({ source, asked, rejects, flags, signal, progress }: Run): Promise<number> {
-  const { config } = readContext('nothing');
-  const parts = { home: config.home, wallClock: Date.now, random: Math.random, signal, onProgress: reading(progress) };
-  const prepared = await plan(source, asked, rejects, parts);
+/** Rows to a job; if that is wanted, their accounts are checked before it exists. */
+async function submitRows(befriend: Befriend, run: Run, context: CliContext): Promise<Taken> {
+  const { source, asked, rejects, flags, signal, progress } = run;
+  const onProgress = await reading(progress, source);
+  if (!flags.preflight) return { job: await befriend.submit(source, { ...asked, signal, onProgress }) };
+  let checked: Preflight | undefined;
+  const inspect = async (prepared: Prepared): Promise<void> => {
+    progress.end();
+    const { found, refusal } = await checkAccounts(befriend, prepared, run, context);
+    checked = found ?? undefined;
+    if (refusal === null) return;
+    await tellRefused(prepared, found, { operation: asked.operation, rejects, json: flags.json === true }, context);
+    throw refusal;
+  };
+  const job = await befriend.submit(source, { ...asked, signal, onProgress, inspect });
+  if (job.kind === 'existing' && checked === undefined) await mustBeChecked(job);
+  return { job, preflight: checked };
+}
+
+/** Rows of a job that was begun before are not checked again; those that never were must not slip through. */
+async function mustBeChecked(job: SubmittedJob): Promise<void> {
+  const { preflight: checked } = await job.status();
+  if (checked) return tell(`job ${job.id} was begun before: its accounts were checked then`);
+  throw new UsageError(
+    `Job ${job.id} has these rows, is not over, and was begun without --preflight: some of them may be written already. ` +
+      `Leave --preflight out to go on with it, or end it with befriend cancel ${job.id} and run this again.`,
+  );
+}
+
+function checkAccounts(befriend: Befriend, prepared: Prepared, run: Run, context: CliContext): Promise<Checked> {
+  return preflight(befriend, prepared, {
+    base: run.base,
+    looseIds: run.flags.looseIds,
+    signal: run.signal,
+    follow: (job) => follow(befriend, job, run, context),
+    say: tell,
+  });
+}
+
+/** Intake and nothing else: needs no Redis and no credentials, unless the accounts are to be checked. */
+async function dryRun(run: Run): Promise<number> {
+  if (!run.flags.preflight) return planRows(run, readContext('nothing'));
+  const context = readContext('chat');
+  return withBefriend(context, async (befriend) => {
+    await reach(befriend, context, run.signal);
+    return planRows(run, context, (prepared) => checkAccounts(befriend, prepared, run, context));
+  });
+}
+
+async function planRows(
+  { source, asked, rejects, flags, signal, progress }: Run,
+  context: CliContext<Config>,
+  check?: (prepared: Prepared) => Promise<Checked>,
+): Promise<number> {
+  const checked: Checked = { found: null, refusal: null };
+  const inspect = async (prepared: Prepared): Promise<void> => {
+    progress.end();
+    Object.assign(checked, await check?.(prepared));
+  };
+  const onProgress = await reading(progress, source);
+  const parts = { home: context.config.home, wallClock: Date.now, random: Math.random, signal, onProgress, inspect };
+  const prepared = await intakeOnly(source, asked, rejects, parts);
   progress.end();
-  const report = plannedReport(prepared, asked.operation, rejects, config.tuning);
+  const time = await forecast(asked.operation, prepared.chunks, context);
+  const report = plannedReport(prepared, asked.operation, rejects === '-' ? 'on stdout' : rejects, time);
   warn(prepared);
-  process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : plannedText(report, prepared));
+  const stream = rejects === '-' ? process.stderr : process.stdout;
+  const whole = { ...report, ...(checked.found && { preflight: checked.found }) };
+  stream.write(flags.json ? `${JSON.stringify(whole)}\n` : plannedText(report, prepared, check !== undefined));
+  if (checked.refusal !== null) throw checked.refusal;
   return report.totals.invalid > 0 && !flags.allowRejects ? EXIT.rowsFailed : EXIT.ok;
 }
 
-async function detach(run: Run): Promise<number> {
-  const context = readContext('app');
-  if (context.config.redisUrl === null) {
-    throw new UsageError(
-      '--detach needs REDIS_URL: the embedded Redis ends with this command, and no worker could take the job.',
-    );
-  }
-  return withBefriend(context, async (befriend) => {
-    const job = await accept(befriend, run);
-    await deliver(job, { rejects: run.rejects });
-    process.stdout.write(run.flags.json ? `${JSON.stringify(await job.report())}\n` : `${job.id}\n`);
-    return EXIT.ok;
-  });
-}
-
-/** All roles in this process, from the first row to the report. */
-async function runHere(run: Run): Promise<number> {
-  const context = readContext('chat');
-  const { flags, base, rejects } = run;
-  return withBefriend(context, async (befriend) => {
-    await reach(context);
-    // Before intake: the limiter's wait after a start of Redis passes while rows are read.
-    const roles = befriend.work();
-    const job = await accept(befriend, run);
-    await tellOthers(befriend, job.id, context);
-    const printed = flags.out === '-' ? printOutcomes(job, process.stdout) : null;
-    await follow(job, run, context);
-    await printed;
-    // Calls in hand are answered and delivered, so that report and files say the same, also of a paused job.
-    await roles.stop();
-    const report = await job.report();
-    const out = flags.out ?? `${base}.${job.id}.results.jsonl`;
-    const files = await deliver(job, { rejects, ...(out !== '-' && { out }) });
-    const final = { ...report, ...files };
-    // With --out - stdout carries the outcomes and nothing else.
-    const text = flags.json ? `${JSON.stringify(final)}\n` : reportText(final, context.config.tuning);
-    (flags.out === '-' ? process.stderr : process.stdout).write(text);
-    return exitCodeOf(final, flags.allowRejects === true);
-  });
-}
-
-async function reach({ config }: CliContext<CallConfig>): Promise<void> {
-  await reachChat(config).catch((error: Error) => {
-    const where = 'region' in config.chat.endpoint ? config.chat.endpoint.region : config.chat.endpoint.baseUrl;
-    throw new ApiUnreachable(
-      `The Chat API (${where}) cannot be reached: ${error.message}. Nothing was read or sent. Check CHAT_REGION or ` +
-        'CHAT_BASE_URL and the way out of this machine (proxy, firewall).',
-    );
-  });
-}
-
-async function accept(befriend: Befriend, { source, asked, signal, progress }: Run): Promise<SubmittedJob> {
-  const job = await befriend.submit(source, { ...asked, signal, onProgress: reading(progress) });
-  progress.end();
-  if (job.prepared) warn(job.prepared);
-  const { state, totals } = await job.status();
-  const rows = `${count(totals.accepted)} rows accepted of ${count(totals.rows)}`;
-  if (job.kind === 'created') process.stderr.write(`job ${job.id}: ${rows}\n`);
-  else process.stderr.write(`job ${job.id}: going on with ${count(totals.open)} open of ${rows} (${state})\n`);
-  // The same command again is the word to go on, also after the fix of a credentials fault.
-  if (state === 'paused' || state === 'stopped') await job.resume();
-  return job;
-}
-
-/** Jobs that a killed command left running go on in this process too: nobody should learn that from the service. */
-async function tellOthers(befriend: Befriend, mine: string, { config }: CliContext): Promise<void> {
-  if (config.redisUrl !== null) return;
-  for (const { id, state } of await befriend.jobs()) {
-    if (state !== 'running' || id === mine) continue;
-    process.stderr.write(`also going on with job ${id}, which was not ended; befriend cancel ${id} ends it\n`);
-  }
-}
-
-/** Shows progress until the job is over. @throws the interrupt, after saying how to go on */
-async function follow(job: SubmittedJob, { signal, progress }: Run, { config }: CliContext): Promise<void> {
-  try {
-    await watch(job, config.tuning, progress, signal);
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    if (config.redisUrl !== null) {
-      throw new Interrupted(
-        `interrupted. Workers of this Redis go on with job ${job.id}; the same command follows it again, and ` +
-          `befriend pause ${job.id} stops it.`,
-      );
-    }
-    // Paused, so that no other command of this home goes on with it unasked.
-    await job.pause('interrupted');
-    throw new Interrupted(`interrupted. Job ${job.id} is paused: the same command goes on with it.`);
-  }
-}
-
-function reading(progress: Progress) {
-  return ({ rows, bytes }: { rows: number; bytes: number }) =>
-    progress.show('reading', `${count(rows)} rows`, `${(bytes / 1e6).toFixed(1)} MB`);
-}
-
-function warn({ warnings }: Prepared): void {
-  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+async function reading(progress: Progress, source: Source) {
+  const size = source.kind === 'file' ? await stat(source.path).catch(() => null) : null;
+  return (taken: { rows: number; bytes: number }) => progress.show(readingLine(taken, size?.size ?? null));
 }

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { FAULT_PRESETS, parseSwitches, simulate, type SimulatorOptionsInput, SWITCHES } from '../simulator/index.ts';
 import { EXIT, onInterrupt, UsageError } from './context.ts';
+import { wrapped } from './report-text.ts';
 
 interface Flags {
   port: number;
@@ -26,7 +27,7 @@ const collect = (text: string, before: string[]): string[] => [...before, text];
 /** `befriend simulate`: the simulated service, to rehearse on. */
 export function simulateCommand(exit: (code: number) => void): Command {
   const readings = Object.entries(SWITCHES).map(
-    ([name, { readings: list, question }]) => `  ${name}=${list.join('|')}\n      ${question}`,
+    ([name, { readings: list, question }]) => `  ${name}=${list.join('|')}\n${wrapped(question).join('\n')}`,
   );
   return new Command('simulate')
     .description('a simulated Chat API on this machine, with the limits and faults of the real one')
@@ -45,6 +46,7 @@ export function simulateCommand(exit: (code: number) => void): Command {
         .default('any'),
     )
     .option('--json', 'print the settings for a client as one JSON object')
+    .addHelpText('after', '\nExample:\n  befriend simulate --faults mild --switch missing-to=envelope-only')
     .addHelpText('after', `\nSwitches (the first reading is the default):\n${readings.join('\n')}`)
     .action(async (flags: Flags) => exit(await run(flags)));
 }

@@ -8,6 +8,7 @@ export function workerCommand(exit: (code: number) => void): Command {
   return new Command('worker')
     .description('run roles until stopped: feed (spool to queue), call (the API), record (results files)')
     .option('--roles <list>', 'some of feed,call,record', ROLES.join(','))
+    .addHelpText('after', '\nExample:\n  befriend worker --roles feed,record')
     .action(async ({ roles }: { roles: string }) => exit(await runWorker(parseRoles(roles))));
 }
 
@@ -20,12 +21,12 @@ function parseRoles(text: string): Role[] {
 
 /** Runs roles until SIGINT or SIGTERM: stops taking work, ends what is in hand, goes. A second signal ends it at once. */
 export async function runWorker(roles: readonly Role[]): Promise<number> {
-  const context = roles.includes('call') ? readContext('chat') : readContext('app');
+  const context = roles.includes('call') ? readContext('chat', 'info') : readContext('app', 'info');
   const { signal, release } = onInterrupt();
   try {
     return await withBefriend(context, async (befriend) => {
       befriend.work(roles);
-      context.log.info({ roles, pid: process.pid }, 'worker started');
+      context.log.info({ roles }, 'worker started');
       if (!signal.aborted) await once(signal, 'abort');
       context.log.info('worker stopping');
       return EXIT.ok;

@@ -25,8 +25,8 @@ export interface Item {
 }
 
 /**
- * At most 1000 items of one From_Account: what one call carries when nothing of it is settled yet.
- * `from` is null for operations on accounts, whose items stand on their own.
+ * What one call carries when nothing of it is settled yet: at most 1000 items of one From_Account, or, where `from` is
+ * null, at most 100 accounts that stand on their own.
  */
 export interface Chunk {
   from: string | null;

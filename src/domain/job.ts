@@ -45,8 +45,12 @@ export interface JobDescriptor {
   invalid: number;
   duplicate: number;
   accepted: number;
+  /** The accounts of its rows were all there before it was made. */
+  preflight?: true;
   /** ISO 8601. */
   createdAt: string;
+  /** The job whose rows these are: they run again. */
+  retryOf?: string;
 }
 
 /** What a job is doing now: descriptor, state and totals, as the ledger has them. */
@@ -57,7 +61,11 @@ export interface JobStatus extends JobDescriptor {
   totals: Totals;
   codes: Record<string, number>;
   relations: Record<string, number>;
+  /** Rows by AccountStatus, of a check of accounts. */
+  accounts: Record<string, number>;
   calls: { planned: number; made: number; throttled: number; retried: number };
+  /** Chunks with nothing open any more. */
+  closed: number;
   /** Every outcome is in the results file, durable. */
   delivered: boolean;
   /** ISO 8601; empty while rows are open or not delivered. */

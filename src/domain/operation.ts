@@ -1,7 +1,7 @@
 import type { Fields, Item } from './chunk.ts';
 
-export type OperationName = 'check' | 'import' | 'add';
-export const OPERATION_NAMES: readonly OperationName[] = ['check', 'import', 'add'];
+export type OperationName = 'check' | 'import' | 'add' | 'accounts-check';
+export const OPERATION_NAMES: readonly OperationName[] = ['check', 'import', 'add', 'accounts-check'];
 
 /** What a job may choose of its operation. Part of the job's identity. */
 export interface OperationOptions {
@@ -22,11 +22,13 @@ export type FieldName = keyof Fields;
 export type SpecialStatus = 'satisfied' | 'pending';
 
 /**
- * One operation of the friend API, as data. Everything that differs between operations stands here; intake, the
+ * One operation of the Chat API, as data. Everything that differs between operations stands here; intake, the
  * data path, the client and the simulator's tests read it and know no operation by name.
  */
 export interface Operation {
   name: OperationName;
+  /** What a row of the input is: a pair of accounts, or one account. Chunks of accounts have no From_Account. */
+  rows: 'pairs' | 'accounts';
   /** Path under `/v4/`. */
   path: string;
   /** The API command: limits hold per app and command. */
@@ -39,13 +41,18 @@ export interface Operation {
   fields: readonly FieldName[];
   /** Friend lists ("groups") that one item may name. */
   groupsPerItem: number;
-  /** Items of the answer carry a Relation (Chat API 1047/34907). */
-  tellsRelation: boolean;
+  /**
+   * What an item of the answer tells beside its code: `relation`, a Relation (Chat API 1047/34907); `account`, an
+   * AccountStatus (Chat API 1047/34956).
+   */
+  tells: 'relation' | 'account' | 'nothing';
+  /** The key of an answer's item that names its account. */
+  answerAccount: 'To_Account' | 'UserID';
   /** Arrays that may hold the items of the answer: today's name first, then legacy names. */
   answerArrays: readonly string[];
   writeSet(options: OperationOptions): WriteSet;
-  /** The body of a call as the API wants it, before serialisation. */
-  request(from: string, items: readonly Item[], options: OperationOptions): object;
+  /** The body of a call as the API wants it, before serialisation. `from` is null where rows are accounts. */
+  request(from: string | null, items: readonly Item[], options: OperationOptions): object;
   /** A code that is not 0 and yet no failure. */
   special(code: number, info: string): SpecialStatus | null;
 }
@@ -59,13 +66,15 @@ const PENDING = 30539;
 
 const check: Operation = {
   name: 'check',
+  rows: 'pairs',
   path: 'sns/friend_check',
   command: 'friend_check',
   callsPerSecond: 200,
   itemsPerCall: 1000,
   fields: [],
   groupsPerItem: 0,
-  tellsRelation: true,
+  tells: 'relation',
+  answerAccount: 'To_Account',
   answerArrays: ['InfoItem', 'CheckItem'],
   writeSet: () => 'none',
   request: (from, items, { type = 'both' }) => ({
@@ -78,13 +87,15 @@ const check: Operation = {
 
 const importFriends: Operation = {
   name: 'import',
+  rows: 'pairs',
   path: 'sns/friend_import',
   command: 'friend_import',
   callsPerSecond: 200,
   itemsPerCall: 1000,
   fields: ['remark', 'remarkTime', 'groups', 'source', 'wording', 'addTime', 'custom'],
   groupsPerItem: 32,
-  tellsRelation: false,
+  tells: 'nothing',
+  answerAccount: 'To_Account',
   answerArrays: ['ResultItem'],
   writeSet: () => 'from',
   request: (from, items) => ({
@@ -107,6 +118,7 @@ const importFriends: Operation = {
 
 const add: Operation = {
   name: 'add',
+  rows: 'pairs',
   path: 'sns/friend_add',
   command: 'friend_add',
   callsPerSecond: 200,
@@ -114,7 +126,8 @@ const add: Operation = {
   fields: ['remark', 'groups', 'source', 'wording'],
   // friend_add takes exactly one list, as a string (Chat API 1047/34902).
   groupsPerItem: 1,
-  tellsRelation: false,
+  tells: 'nothing',
+  answerAccount: 'To_Account',
   answerArrays: ['ResultItem'],
   writeSet: ({ single }) => (single ? 'from' : 'from-and-items'),
   request: (from, items, { single = false, force = false }) => ({
@@ -135,7 +148,29 @@ const add: Operation = {
   },
 };
 
-export const OPERATIONS: Record<OperationName, Operation> = { check, import: importFriends, add };
+const accountsCheck: Operation = {
+  name: 'accounts-check',
+  rows: 'accounts',
+  path: 'im_open_login_svc/account_check',
+  command: 'account_check',
+  callsPerSecond: 100,
+  itemsPerCall: 100,
+  fields: [],
+  groupsPerItem: 0,
+  tells: 'account',
+  answerAccount: 'UserID',
+  answerArrays: ['ResultItem'],
+  writeSet: () => 'none',
+  request: (_, items) => ({ CheckItem: items.map(({ to }) => ({ UserID: to })) }),
+  special: () => null,
+};
+
+export const OPERATIONS: Record<OperationName, Operation> = {
+  check,
+  import: importFriends,
+  add,
+  'accounts-check': accountsCheck,
+};
 
 export function isOperationName(name: string): name is OperationName {
   return Object.hasOwn(OPERATIONS, name);

@@ -17,6 +17,10 @@ export const STATUSES: readonly Status[] = ['ok', 'satisfied', 'pending', 'faile
 export type Relation =
   'CheckResult_Type_AWithB' | 'CheckResult_Type_NoRelation' | 'CheckResult_Type_BothWay' | 'CheckResult_Type_BWithA';
 
+/** Whether the app has an account (AccountStatus, Chat API 1047/34956). */
+export type AccountStatus = 'Imported' | 'NotImported';
+export const ACCOUNT_STATUSES: readonly AccountStatus[] = ['Imported', 'NotImported'];
+
 /** What one item ended with: everything of an outcome but whose it is. */
 export interface Settlement {
   status: Status;
@@ -28,6 +32,8 @@ export interface Settlement {
   fault?: string;
   /** Only of a check, and only when the code is 0. Seen from the call's From_Account. */
   relation?: Relation;
+  /** Only of a check of accounts, and only when the code is 0. */
+  account?: AccountStatus;
   /** What the operation returns beside the code. */
   data?: unknown;
 }
@@ -65,6 +71,8 @@ export interface Outcome {
   relation?: Relation;
   /** The mode of a check: the same relation means something else in each (Chat API 1047/33521). */
   type?: 'both' | 'single';
+  /** Of a check of accounts. */
+  account?: AccountStatus;
   attempts: number;
   at: string;
   data?: unknown;
@@ -88,12 +96,12 @@ export function groupOutcomes(
 ): OutcomeGroup[] {
   const groups = new Map<string, OutcomeGroup>();
   const put = (item: Item, attempts: number, settlement: Settlement, reverse: boolean) => {
-    const { status, code, info, fault, data } = settlement;
+    const { status, code, info, fault, account, data } = settlement;
     const relation = settlement.relation && (reverse ? turn(settlement.relation) : settlement.relation);
     // Items with data stand alone: data is as good as never equal, and comparing it would cost more than it saves.
     const key =
       data === undefined
-        ? `${status}|${code}|${relation}|${attempts}|${reverse}|${info.length}|${info}${fault === undefined ? '' : `|${fault}`}`
+        ? `${status}|${code}|${relation}|${account}|${attempts}|${reverse}|${info.length}|${info}${fault === undefined ? '' : `|${fault}`}`
         : `${groups.size}#${item.to}`;
     const group = groups.get(key);
     if (group) group.to.push(item.to);
@@ -104,6 +112,7 @@ export function groupOutcomes(
         info,
         ...(fault !== undefined && { fault }),
         ...(relation !== undefined && { relation }),
+        ...(account !== undefined && { account }),
         ...(data !== undefined && { data }),
         ...(reverse && { reverse: true as const }),
         attempts,
@@ -136,6 +145,7 @@ export function* outcomesOf(
         info: group.info,
         ...(group.fault !== undefined && { fault: group.fault }),
         ...(group.relation !== undefined && { relation: group.relation, type: job.type }),
+        ...(group.account !== undefined && { account: group.account }),
         attempts: group.attempts,
         at: entry.at,
         ...(group.data !== undefined && { data: group.data }),

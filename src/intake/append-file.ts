@@ -1,4 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
+import { PRIVATE_FILE } from '../private.ts';
 
 const BLOCK = 1 << 20;
 
@@ -22,7 +23,7 @@ export class AppendFile {
 
   /** Creates the file, or empties it. */
   static async create(path: string): Promise<AppendFile> {
-    return new AppendFile(await open(path, 'w', 0o600));
+    return new AppendFile(await open(path, 'w', PRIVATE_FILE));
   }
 
   /** Makes room for `bytes` (at most 64 KiB) in `block`. The caller then moves `used` and calls `wrote`. */

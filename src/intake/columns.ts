@@ -1,9 +1,13 @@
 import type { FieldName, Operation } from '../domain/operation.ts';
 
-/** Where a value of the input belongs: an end of the pair, an optional field, or one custom field by its tag. */
+/**
+ * Where a value of the input belongs: an end of the pair, the account where rows are accounts, an optional field, or one
+ * custom field by its tag.
+ */
 export type Column =
   | { kind: 'from' }
   | { kind: 'to' }
+  | { kind: 'account' }
   | { kind: 'field'; field: Exclude<FieldName, 'custom'> }
   | { kind: 'custom'; tag: string }
   /** A whole set of custom fields: an object by tag, or the API's `[{Tag, Value}]`. JSONL only. */
@@ -15,6 +19,8 @@ const NAMES: Record<string, Column> = {
   from_account: { kind: 'from' },
   to: { kind: 'to' },
   to_account: { kind: 'to' },
+  account: { kind: 'account' },
+  userid: { kind: 'account' },
   remark: { kind: 'field', field: 'remark' },
   remarktime: { kind: 'field', field: 'remarkTime' },
   group: { kind: 'field', field: 'groups' },
@@ -33,10 +39,16 @@ const CUSTOM_TAG = /^(?:custom\.|tag_sns_custom_)(.+)$/i;
 
 /** The column a name stands for; null when it means nothing to befriend. Case does not matter, but in tags. */
 export function columnNamed(name: string): Column | null {
-  const known = NAMES[name.trim().toLowerCase()];
-  if (known) return known;
+  const known = name.trim().toLowerCase();
+  if (Object.hasOwn(NAMES, known)) return NAMES[known] as Column;
   const tag = CUSTOM_TAG.exec(name.trim())?.[1];
   return tag === undefined ? null : { kind: 'custom', tag };
+}
+
+/** The column a name stands for in the input of an operation. Where rows are accounts, `from` names the account. */
+function columnOf(name: string, { rows }: Operation): Column | null {
+  const column = columnNamed(name);
+  return rows === 'accounts' && column?.kind === 'from' ? { kind: 'account' } : column;
 }
 
 /** One key per thing a row can have: two columns with the same key contradict each other. */
@@ -47,6 +59,9 @@ export function keyOf(column: Column): string {
 }
 
 const MAX_NAMES = 20;
+/** No column has so long a name, and a row may hold a name of a mebibyte. */
+const MAX_NAME = 256;
+const MAX_SHOWN = 64;
 
 /**
  * Sorts names into columns that are read and names that are not, and remembers the latter for the warnings.
@@ -64,6 +79,7 @@ export class ColumnNames {
 
   /** The column of a name, null when its values are to be ignored. */
   use(name: string): Column | null {
+    if (name.length > MAX_NAME) return note(this.#unknown, copyOf(name.slice(0, MAX_SHOWN)));
     const before = this.#known.get(name);
     if (before !== undefined) return before;
     const column = this.#resolve(name);
@@ -80,10 +96,17 @@ export class ColumnNames {
     return warnings;
   }
 
+  get operation(): Operation {
+    return this.#operation;
+  }
+
   #resolve(name: string): Column | null {
-    const column = columnNamed(name);
+    const column = columnOf(name, this.#operation);
     if (column === null) return note(this.#unknown, name);
-    if (column.kind === 'from' || column.kind === 'to') return column;
+    if (column.kind === 'from' || column.kind === 'to' || column.kind === 'account') {
+      const taken = (column.kind === 'account') === (this.#operation.rows === 'accounts');
+      return taken ? column : note(this.#notTaken, name);
+    }
     const field = column.kind === 'field' ? column.field : 'custom';
     return this.#operation.fields.includes(field) ? column : note(this.#notTaken, name);
   }
@@ -91,9 +114,12 @@ export class ColumnNames {
 
 /** `"a", "b" and others`. */
 function list(names: Set<string>): string {
-  const shown = [...names].slice(0, MAX_NAMES).map((name) => JSON.stringify(name.slice(0, 64)));
+  const shown = [...names].slice(0, MAX_NAMES).map((name) => JSON.stringify(name.slice(0, MAX_SHOWN)));
   return shown.join(', ') + (names.size > MAX_NAMES ? ' and others' : '');
 }
+
+/** A string of its own: a slice would keep the whole row in memory. */
+const copyOf = (text: string) => Buffer.from(text).toString();
 
 function note(names: Set<string>, name: string): null {
   if (names.size <= MAX_NAMES) names.add(name);
@@ -103,7 +129,9 @@ function note(names: Set<string>, name: string): null {
 /** How the fields of a CSV or TSV record are read. */
 export interface Layout {
   width: number;
+  /** -1 where rows are accounts. */
   from: number;
+  /** Also the account, where rows are accounts. */
   to: number;
   /** The optional columns in use, with their place. */
   optional: { at: number; column: Column }[];
@@ -111,28 +139,64 @@ export interface Layout {
 
 export type FirstRecord =
   | { kind: 'header'; layout: Layout }
-  /** The record is the first row: exactly two columns, from and to. */
+  /** The record is the first row: exactly two columns, from and to, or one where rows are accounts. */
   | { kind: 'row'; layout: Layout; warning?: string }
-  | { kind: 'error'; message: string };
+  /** What is wrong, and what to do if nothing more is known of the cause. */
+  | { kind: 'error'; message: string; advice: string };
 
 /** Decides what the first record of a CSV or TSV file is. */
 export function readFirstRecord(cells: string[], names: ColumnNames): FirstRecord {
+  return names.operation.rows === 'accounts' ? firstOfAccounts(cells, names) : firstOfPairs(cells, names);
+}
+
+function firstOfAccounts(cells: string[], names: ColumnNames): FirstRecord {
+  const columns = cells.map((cell) => columnOf(cell, names.operation));
+  if (columns.some((column) => column?.kind === 'account')) return readHeader(cells, names);
+  if (cells.length === 1 && columns[0] === null) {
+    const layout = { width: 1, from: -1, to: 0, optional: [] };
+    return { kind: 'row', layout, warning: lookLikeNames(cells, 'does not name a column of accounts') };
+  }
+  return {
+    kind: 'error',
+    message: `no column of accounts among its ${columnCount(cells)}`,
+    advice:
+      'Name the column "account" (or "from") in the first line, or give a file of exactly one column, an account a ' +
+      'line, without a header',
+  };
+}
+
+function firstOfPairs(cells: string[], names: ColumnNames): FirstRecord {
   const plain = cells.map((cell) => columnNamed(cell));
   const froms = plain.filter((column) => column?.kind === 'from').length;
   const tos = plain.filter((column) => column?.kind === 'to').length;
   if (froms > 0 && tos > 0) return readHeader(cells, names);
   if (froms + tos === 0 && cells.length === 2) {
-    return { kind: 'row', layout: { width: 2, from: 0, to: 1, optional: [] }, warning: lookLikeNames(cells) };
+    return {
+      kind: 'row',
+      layout: { width: 2, from: 0, to: 1, optional: [] },
+      warning: lookLikeNames(cells, 'names neither from nor to'),
+    };
   }
-  const found = cells.slice(0, MAX_NAMES).map((cell) => JSON.stringify(cell.slice(0, 64)));
   const lack = froms === 0 && tos === 0 ? 'neither from nor to' : froms === 0 ? 'no from' : 'no to';
   return {
     kind: 'error',
-    message:
-      `${lack} among its ${cells.length} column${cells.length === 1 ? '' : 's'} (${found.join(', ')}). ` +
+    message: `${lack} among its ${columnCount(cells)}`,
+    advice:
       'Name the columns "from" and "to" in the first line (From_Account and To_Account do too), ' +
       'or give a file of exactly two columns, from and to, without a header',
   };
+}
+
+/** `2 columns ("a", "b")`. */
+function columnCount(cells: string[]): string {
+  return `${cells.length} column${cells.length === 1 ? '' : 's'} (${cellsText(cells)})`;
+}
+
+function cellsText(cells: string[]): string {
+  return cells
+    .slice(0, MAX_NAMES)
+    .map((cell) => JSON.stringify(cell.slice(0, MAX_SHOWN)))
+    .join(', ');
 }
 
 function readHeader(cells: string[], names: ColumnNames): FirstRecord {
@@ -144,18 +208,29 @@ function readHeader(cells: string[], names: ColumnNames): FirstRecord {
     const key = keyOf(column);
     const twin = seen.get(key);
     if (twin !== undefined) {
-      return { kind: 'error', message: `the columns "${twin}" and "${cell}" both mean ${key}. Remove or rename one` };
+      const message = `the columns ${JSON.stringify(twin)} and ${JSON.stringify(cell)} both mean ${key}`;
+      return { kind: 'error', message, advice: 'Remove or rename one' };
     }
     seen.set(key, cell);
     if (column.kind === 'from') layout.from = at;
-    else if (column.kind === 'to') layout.to = at;
+    else if (column.kind === 'to' || column.kind === 'account') layout.to = at;
     else layout.optional.push({ at, column });
   }
   return { kind: 'header', layout };
 }
 
+/**
+ * Whether a record below the first looks like a header, as files that were put together with `cat` have them: read as
+ * a row it would befriend two accounts called "from" and "to", or check one called "account".
+ */
+export function isHeader(cells: readonly string[], { from, to }: Layout): boolean {
+  const names = from < 0 ? ['account', 'from'] : ['from', 'to'];
+  const ids = from < 0 ? [to] : [from, to];
+  return ids.every((at) => names.includes(columnNamed(cells[at] ?? '')?.kind ?? ''));
+}
+
 /** Ids nearly always have a digit, words of a header never: better a line too many than a header sent as a row. */
-function lookLikeNames(cells: string[]): string | undefined {
+function lookLikeNames(cells: string[], lack: string): string | undefined {
   if (cells.some((cell) => /\d/.test(cell))) return undefined;
-  return `the first record (${cells.map((cell) => JSON.stringify(cell.slice(0, 64))).join(', ')}) was read as a row: it names neither from nor to`;
+  return `the first record (${cellsText(cells)}) was read as a row: it ${lack}`;
 }

@@ -1,4 +1,4 @@
-import { readFirstRecord, type ColumnNames, type Layout } from './columns.ts';
+import { type ColumnNames, isHeader, type Layout, readFirstRecord } from './columns.ts';
 import { IntakeError } from './error.ts';
 import { makeSkimmer, type Skimmer } from './skim.ts';
 import { parseQuoted } from './quoted.ts';
@@ -8,6 +8,8 @@ import { RawRow } from './row.ts';
 import type { RowSink } from './sink.ts';
 
 const QUOTE = 34;
+const SEMICOLON = 59;
+const OPEN_BRACE = 123;
 
 /**
  * CSV and TSV. The first record decides the layout; from then on plainly right lines are skimmed, lines without a
@@ -22,6 +24,9 @@ export class CsvParser implements RecordParser {
   readonly #names: ColumnNames;
   readonly #sink: RowSink;
   #layout: Layout | null = null;
+  /** The names of the first record where that was a header, as `nameOf` makes them. */
+  #header: string[] = [];
+  #sawOtherHeader = false;
   #skimmer: Skimmer | null = null;
   #clean = false;
   #nextQuote = 0;
@@ -66,7 +71,9 @@ export class CsvParser implements RecordParser {
   }
 
   refuse(line: number, reason: string, text: Buffer): void {
-    if (this.#layout === null) throw this.#noColumns(line, `${reason}, so its columns cannot be told`);
+    if (this.#layout === null) {
+      throw this.#noColumns(line, `${reason}, so its columns cannot be told`, causeOf(text) ?? MUST_BE_TEXT);
+    }
     this.#sink.reject(line, reason, text);
   }
 
@@ -89,10 +96,13 @@ export class CsvParser implements RecordParser {
 
   #first(line: number, text: Buffer, cells: string[]): void {
     const first = readFirstRecord(cells, this.#names);
-    if (first.kind === 'error') throw this.#noColumns(line, first.message);
+    if (first.kind === 'error') throw this.#noColumns(line, first.message, causeOf(text) ?? first.advice);
     this.#layout = first.layout;
     this.#skimmer = makeSkimmer(first.layout, this.#delimiter, this.#sink);
-    if (first.kind === 'header') return;
+    if (first.kind === 'header') {
+      this.#header = cells.map(nameOf);
+      return;
+    }
     if (first.warning !== undefined) this.warnings.push(`line ${line}: ${first.warning}`);
     this.#row(line, text, cells, first.layout);
   }
@@ -101,6 +111,8 @@ export class CsvParser implements RecordParser {
     if (cells.length !== layout.width) {
       return this.#sink.reject(line, `columns: ${cells.length} instead of ${layout.width}`, text);
     }
+    if (this.#isHeaderAgain(cells)) return this.#sink.reject(line, 'row: the header again', text);
+    if (isHeader(cells, layout)) return this.#otherHeader(line, text, layout);
     const row = new RawRow();
     row.from = cells[layout.from];
     row.to = cells[layout.to];
@@ -108,12 +120,36 @@ export class CsvParser implements RecordParser {
     this.#sink.row(line, row, text);
   }
 
-  #noColumns(line: number, what: string): IntakeError {
-    const hint = what.startsWith('row: ')
-      ? ' (Text must be UTF-8: convert other encodings first, e.g. with iconv)'
-      : '';
-    return new IntakeError('no-columns', `${this.#name}, line ${line}: ${what}${hint}`);
+  #isHeaderAgain(cells: string[]): boolean {
+    const header = this.#header;
+    return header.length > 0 && cells.every((cell, at) => nameOf(cell) === header[at]);
   }
+
+  #otherHeader(line: number, text: Buffer, { from }: Layout): void {
+    this.#sink.reject(line, 'row: another header', text);
+    if (this.#sawOtherHeader) return;
+    this.#sawOtherHeader = true;
+    const ids = from < 0 ? 'as accounts' : 'as from and to';
+    const order = this.#header.length === 0 ? ids : 'in the order of the first';
+    this.warnings.push(`line ${line} is another header: the rows below it were read ${order}. Check that they agree`);
+  }
+
+  #noColumns(line: number, what: string, advice: string): IntakeError {
+    return new IntakeError('no-columns', `${this.#name}, line ${line}: ${what}. ${advice}`);
+  }
+}
+
+/** A name of a header as it is compared: trimmed (of a byte order mark too), in lower case. */
+const nameOf = (cell: string) => cell.trim().toLowerCase();
+
+const MUST_BE_TEXT = 'Text must be UTF-8, one record a line: convert other encodings first, e.g. with iconv';
+
+/** What a first record without columns most likely is, and what to do about it; null when nothing suggests itself. */
+function causeOf(text: Buffer): string | null {
+  if (text.includes(RETURN)) return "Its lines end in CR alone: convert them first (tr '\\r' '\\n' < FILE)";
+  if (text[0] === OPEN_BRACE) return 'It looks like JSON lines: call the file .jsonl';
+  if (!text.includes(SEMICOLON)) return null;
+  return 'Columns between semicolons are read only where the first line names them (from;to)';
 }
 
 function withoutLineEnd(text: Buffer): Buffer {

@@ -1,41 +1,60 @@
 import { createReadStream } from 'node:fs';
 import type { Fields } from '../domain/chunk.ts';
+import { markedOnly, type TakesRow } from './again.ts';
 import { Cutter, type CutRules } from './cut.ts';
+import { Quotas } from './quotas.ts';
 import type { Rejects } from './rejects.ts';
 import type { Format } from './source.ts';
+import { Spellings } from './spellings.ts';
 import type { SpoolWriter } from './spool-writer.ts';
 
 export interface CutResult {
   accounts: number;
   accepted: number;
   duplicates: number;
+  warnings: string[];
 }
 
-/** Cuts the sorted rows (null: there are none) into the spool, and puts duplicates with the rejects. */
+/**
+ * Cuts the sorted rows (null: there are none) into the spool, and puts duplicates with the rejects. `marked`: only the
+ * rows that have a mark before them.
+ */
 export async function cutRows(
   sorted: string | null,
   rejects: Rejects,
   spool: SpoolWriter,
-  { rules, format, signal }: { rules: CutRules; format: Format; signal?: AbortSignal },
+  { rules, format, marked, signal }: { rules: CutRules; format: Format; marked: boolean; signal?: AbortSignal },
 ): Promise<CutResult> {
   const cutter = new Cutter(rules, {
     chunk: (chunk, round) => spool.add(chunk, round),
-    duplicate: (line, first, from, to) => rejects.add(line, `duplicate of line ${first}`, pairText(format, from, to)),
+    duplicate: (line, first, from, to) => rejects.add(line, `duplicate of line ${first}`, textOf(format, from, to)),
   });
+  const quotas = Quotas.of(rules.operation);
+  const spellings = new Spellings();
+  const plain: TakesRow = (line, from, to, fields) => {
+    const { accepted, accounts } = cutter;
+    cutter.row(line, from, to, fields);
+    if (cutter.accepted === accepted) return;
+    quotas?.row(from, fields);
+    if (cutter.accounts !== accounts) spellings.id(from);
+    spellings.id(to);
+  };
+  const take = marked ? markedOnly(plain) : plain;
   if (sorted !== null) {
     let rest = '';
     for await (const text of createReadStream(sorted, { encoding: 'utf8', highWaterMark: 256 * 1024, signal })) {
-      rest = takeLines(rest + (text as string), cutter);
+      rest = takeLines(rest + (text as string), take);
       await spool.flush();
       await rejects.flush();
     }
   }
   cutter.end();
-  return { accounts: cutter.accounts, accepted: cutter.accepted, duplicates: cutter.duplicates };
+  const { accounts, accepted, duplicates } = cutter;
+  return { accounts, accepted, duplicates, warnings: [...(quotas?.warnings() ?? []), ...spellings.warnings()] };
 }
 
-/** Whole lines `from TAB to TAB line TAB fields` to the cutter; returns what is left. */
-function takeLines(text: string, cutter: Cutter): string {
+/** Takes whole lines `from TAB to TAB line TAB fields`; returns what is left. */
+function takeLines(text: string, take: TakesRow): string {
   let at = 0;
   for (;;) {
     const end = text.indexOf('\n', at);
@@ -44,21 +63,17 @@ function takeLines(text: string, cutter: Cutter): string {
     const lineAt = text.indexOf('\t', toAt) + 1;
     const fieldsAt = text.indexOf('\t', lineAt) + 1;
     const fields = fieldsAt === end ? null : (JSON.parse(text.slice(fieldsAt, end)) as Fields);
-    cutter.row(
-      Number(text.slice(lineAt, fieldsAt - 1)),
-      text.slice(at, toAt - 1),
-      text.slice(toAt, lineAt - 1),
-      fields,
-    );
+    take(Number(text.slice(lineAt, fieldsAt - 1)), text.slice(at, toAt - 1), text.slice(toAt, lineAt - 1), fields);
     at = end + 1;
   }
 }
 
 /**
- * What the rejects file shows of a duplicate: the pair, as the input's format writes it. The line itself was not kept;
+ * What the rejects file shows of a duplicate: the pair or account, as the input's format writes it. The line itself was not kept;
  * its other columns stand in the input.
  */
-function pairText(format: Format, from: string, to: string): string {
-  if (format === 'jsonl') return JSON.stringify({ from, to });
+function textOf(format: Format, from: string | null, to: string): string {
+  if (format === 'jsonl') return JSON.stringify(from === null ? { account: to } : { from, to });
+  if (from === null) return to;
   return `${from}${format === 'tsv' ? '\t' : ','}${to}`;
 }

@@ -8,21 +8,25 @@ export interface CutRules {
   bodyCapBytes: number;
 }
 
-/** What comes of cutting. `round` counts the chunks of one account, from 0. */
+/** What comes of cutting. `round` counts the chunks of one From_Account, from 0; chunks of accounts are all of round 0. */
 export interface CutSink {
   chunk(chunk: Chunk, round: number): void;
-  duplicate(line: number, first: number, from: string, to: string): void;
+  /** `from` is null where rows are accounts. */
+  duplicate(line: number, first: number, from: string | null, to: string): void;
 }
 
-/** Cuts rows sorted by from, to and line into chunks, and finds the duplicates: they stand next to each other. */
+/**
+ * Cuts rows sorted by from, to and line into chunks, and finds the duplicates: they stand next to each other. Rows that
+ * are accounts have one from, the empty one, and their chunks none.
+ */
 export class Cutter {
-  accounts = 0;
   accepted = 0;
   duplicates = 0;
   readonly #rules: CutRules;
   readonly #sink: CutSink;
   /** Bytes an item without fields takes in the body beside its id. */
   readonly #itemBytes: number;
+  #froms = 0;
   #from: string | null = null;
   #to = '';
   #line = 0;
@@ -37,11 +41,20 @@ export class Cutter {
     this.#itemBytes = this.#bodyBytes('', [{ to: '', rows: 'forward' }]) - this.#bodyBytes('', []);
   }
 
+  /** Distinct From_Accounts, or distinct accounts where rows are accounts. */
+  get accounts(): number {
+    return this.#ofAccounts ? this.accepted : this.#froms;
+  }
+
+  get #ofAccounts(): boolean {
+    return this.#rules.operation.rows === 'accounts';
+  }
+
   row(line: number, from: string, to: string, fields: Fields | null): void {
     if (from !== this.#from) this.#begin(from);
     else if (to === this.#to) {
       this.duplicates += 1;
-      return this.#sink.duplicate(line, this.#line, from, to);
+      return this.#sink.duplicate(line, this.#line, this.#ofAccounts ? null : from, to);
     }
     this.#to = to;
     this.#line = line;
@@ -62,7 +75,7 @@ export class Cutter {
 
   #begin(from: string): void {
     this.end();
-    this.accounts += 1;
+    this.#froms += 1;
     this.#from = from;
     this.#round = 0;
     this.#envelope = this.#bodyBytes(from, []);
@@ -70,8 +83,11 @@ export class Cutter {
   }
 
   #cut(): void {
-    this.#sink.chunk({ from: this.#from, items: this.#items }, this.#round);
-    this.#round += 1;
+    if (this.#ofAccounts) this.#sink.chunk({ from: null, items: this.#items }, 0);
+    else {
+      this.#sink.chunk({ from: this.#from, items: this.#items }, this.#round);
+      this.#round += 1;
+    }
     this.#items = [];
     this.#size = this.#envelope;
   }

@@ -48,10 +48,45 @@ function parseRow(text: string, names: ColumnNames): RawRow | string {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'row: not a JSON object';
   const row = new RawRow();
+  const repeated = repeatedKeys(text, Object.keys(value));
   for (const [name, inner] of Object.entries(value)) {
     const column = names.use(name);
-    if (column !== null && !row.set(column, inner))
+    if (column === null) continue;
+    if (!row.set(column, inner) || repeated?.has(name)) {
       return `${column.kind === 'field' ? column.field : column.kind}: given twice`;
+    }
   }
   return row;
+}
+
+/** A string with the colon that makes it a key, or what opens and closes a level. */
+const TOKEN = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}[\]]/g;
+
+/** The last escape of a key: `"\u0066rom"` is `from` too, which a search for `"from"` does not find. */
+const ESCAPED_KEY = /\\.[^"\\]*"\s*:/;
+
+/** Where there are more keys, looking for each would take longer than reading the text once. */
+const FEW = 32;
+
+/** The keys an object has twice, of which `JSON.parse` keeps the last without a word. `text` is valid JSON. */
+function repeatedKeys(text: string, keys: readonly string[]): Set<string> | null {
+  // Nearly always decided here: each stands there once, spelt plainly.
+  const plain = keys.length <= FEW && !ESCAPED_KEY.test(text);
+  if (plain && !keys.some((key) => isTwiceIn(text, JSON.stringify(key)))) return null;
+  const seen = new Set<string>();
+  const twice = new Set<string>();
+  let depth = 0;
+  for (const [token, string, colon] of text.matchAll(TOKEN)) {
+    if (token === '{' || token === '[') depth += 1;
+    else if (token === '}' || token === ']') depth -= 1;
+    if (depth !== 1 || string === undefined || colon === undefined) continue;
+    const key = JSON.parse(string) as string;
+    (seen.has(key) ? twice : seen).add(key);
+  }
+  return twice;
+}
+
+function isTwiceIn(text: string, part: string): boolean {
+  const first = text.indexOf(part);
+  return first >= 0 && text.indexOf(part, first + part.length) >= 0;
 }

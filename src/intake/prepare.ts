@@ -2,6 +2,8 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Operation, OperationOptions } from '../domain/operation.ts';
 import type { IntakeTotals } from '../domain/totals.ts';
+import { PRIVATE_FOLDER } from '../private.ts';
+import { type Again, stageAgain } from './again.ts';
 import { ColumnNames } from './columns.ts';
 import { CsvParser } from './csv.ts';
 import { cutRows } from './cut-rows.ts';
@@ -12,13 +14,16 @@ import { BlockReader, readBlocks } from './reader.ts';
 import { Rejects, type RejectSummary } from './rejects.ts';
 import { RowSink } from './sink.ts';
 import { sortRejects, sortStage, type SortOptions } from './sort.ts';
-import { openSource, type OpenSource, type Source } from './source.ts';
+import { type Format, openSource, type OpenSource, type Source } from './source.ts';
 import { discardSpool, hasSpool } from './spool.ts';
 import { SPOOL_VERSION, spoolPaths } from './spool-file.ts';
 import { SpoolWriter } from './spool-writer.ts';
 import { Stage } from './stage.ts';
 
 export type { Source };
+
+/** What a spool is made of: an input, or rows of a job that is over. */
+export type Origin = Source | Again;
 
 export interface PrepareOptions {
   operation: Operation;
@@ -43,9 +48,9 @@ export interface PrepareOptions {
 export interface Prepared {
   totals: IntakeTotals;
   chunks: number;
-  /** Distinct From_Accounts. */
+  /** Distinct From_Accounts, or distinct accounts where rows are accounts. */
   accounts: number;
-  /** SHA-256 of the input's bytes as they came, hex. */
+  /** SHA-256 of the input's bytes as they came, hex; empty where there was none (`Again`). */
   digest: string;
   warnings: string[];
   rejects: RejectSummary;
@@ -54,14 +59,14 @@ export interface Prepared {
 }
 
 const BODY_CAP = 512 * 1024;
-const MEMORY_LIMIT = '256MB';
+export const MEMORY_LIMIT = '256MB';
 
 /**
  * Turns an input into a spool: reads and checks every row (rejects on the way), sorts, finds duplicates, cuts chunks,
  * commits. Bad rows never stop it; it throws `IntakeError` when the input or the disk as a whole is unusable, and then
  * there is no spool and nothing left over. A crash leaves no spool either.
  */
-export async function prepare(source: Source, given: PrepareOptions): Promise<Prepared> {
+export async function prepare(origin: Origin, given: PrepareOptions): Promise<Prepared> {
   const options = { ...given, dir: resolve(given.dir), rejectsPath: resolve(given.rejectsPath) };
   const { dir, signal } = options;
   if (await hasSpool(dir)) {
@@ -70,17 +75,30 @@ export async function prepare(source: Source, given: PrepareOptions): Promise<Pr
   try {
     signal?.throwIfAborted();
     await discardSpool(dir);
-    await mkdir(spoolPaths(dir).work, { recursive: true });
-    await checkRejectsPath(options.rejectsPath, source);
-    const input = await openSource(source, signal);
-    return await prepareIn(input, options);
+    await mkdir(spoolPaths(dir).work, { recursive: true, mode: PRIVATE_FOLDER });
+    if (origin.kind === 'again') return await prepareIn(stagerOfAgain(origin, options), options);
+    await checkRejectsPath(options.rejectsPath, origin);
+    return await prepareIn(stagerOfInput(await openSource(origin, signal), options), options);
   } catch (error) {
     await discardSpool(dir).catch(() => {});
     throw workError(dir, signal, error);
   }
 }
 
-async function prepareIn(input: OpenSource, options: PrepareOptions): Promise<Prepared> {
+/** What lies in the stage, and what is known of where it came from. */
+interface Staged {
+  /** Valid and invalid ones. */
+  rows: number;
+  /** Only rows with a mark count. */
+  marked: boolean;
+  format: Format;
+  digest: string;
+  warnings: string[];
+}
+
+type Stager = (stagePath: string, rejects: Rejects) => Promise<Staged>;
+
+async function prepareIn(stageRows: Stager, options: PrepareOptions): Promise<Prepared> {
   const { dir, operation, signal } = options;
   const work = spoolPaths(dir).work;
   const files = {
@@ -101,15 +119,17 @@ async function prepareIn(input: OpenSource, options: PrepareOptions): Promise<Pr
     throw error;
   });
   try {
-    const read = await readRows(input, files.stage, rejects, options);
+    const read = await stageRows(files.stage, rejects);
     const invalid = rejects.count;
     if (read.rows > invalid) await sortStage(files.stage, files.sorted, sort);
     await rm(files.stage);
     const cut = await cutRows(read.rows > invalid ? files.sorted : null, rejects, spool, {
       rules: { operation, options: options.options, bodyCapBytes: options.bodyCapBytes ?? BODY_CAP },
-      format: input.format,
+      format: read.format,
+      marked: read.marked,
       signal,
     });
+    if (read.marked && cut.accepted !== read.rows) throw missesRows(read.rows, cut.accepted);
     await rejects.close();
     // Invalid rows were written in the order of their lines; duplicates turn up in the order of the sort.
     if (cut.duplicates > 0) await sortRejects(files.rejects, files.rejectsSorted, sort);
@@ -117,8 +137,9 @@ async function prepareIn(input: OpenSource, options: PrepareOptions): Promise<Pr
     const result = {
       totals,
       accounts: cut.accounts,
-      digest: input.digest(),
-      warnings: read.warnings,
+      digest: read.digest,
+      // Of rows that run again they were told when these came in.
+      warnings: read.marked ? [] : [...read.warnings, ...cut.warnings],
       rejects: rejects.summary(),
     };
     const written = cut.duplicates > 0 ? files.rejectsSorted : files.rejects;
@@ -139,6 +160,43 @@ async function prepareIn(input: OpenSource, options: PrepareOptions): Promise<Pr
   }
 }
 
+function stagerOfInput(input: OpenSource, options: PrepareOptions): Stager {
+  return async (stagePath, rejects) => {
+    const read = await readRows(input, stagePath, rejects, options);
+    const warnings = [...nothingAccepted(input, read.rows, rejects.count), ...read.warnings];
+    return { ...read, warnings, marked: false, format: input.format, digest: input.digest() };
+  };
+}
+
+/** An input without an acceptable row is most likely the wrong one, or a command before the pipe has failed. */
+function nothingAccepted(input: OpenSource, rows: number, invalid: number): string[] {
+  if (rows > invalid) return [];
+  if (rows > 0) {
+    const whole = rows === 1 ? 'the only one was' : `all ${rows.toLocaleString('en-US')} were`;
+    return [`0 rows accepted: ${whole} rejected, see the reasons in the rejects file`];
+  }
+  if (input.name === 'rows') return ['0 rows: none were given'];
+  if (input.taken() > 0) return [`0 rows: ${input.name} holds at most a header and empty lines`];
+  if (input.name !== 'stdin') return [`0 rows: ${input.name} is empty`];
+  return ['0 rows: nothing came from stdin. If a command was to write it, see whether that failed'];
+}
+
+/** Nothing is checked again, so nothing is rejected: the rows were accepted once. */
+function stagerOfAgain(again: Again, { signal, onProgress }: PrepareOptions): Stager {
+  return async (stagePath) => {
+    const rows = await stageAgain(again, stagePath, signal, onProgress);
+    return { rows, marked: true, format: 'jsonl', digest: '', warnings: [] };
+  };
+}
+
+function missesRows(chosen: number, found: number): IntakeError {
+  return new IntakeError(
+    'spool-damaged',
+    `${chosen} rows of the job's results are to run again, and ${found} of them are in its spool: the two files do ` +
+      'not belong together. Nothing was accepted; prepare the input again',
+  );
+}
+
 /** Reads the whole input: valid rows to the stage, the others to the rejects. */
 async function readRows(
   input: OpenSource,
@@ -151,9 +209,7 @@ async function readRows(
     const sink = new RowSink({ operation, looseIds }, stage, rejects);
     const names = new ColumnNames(operation);
     const parser =
-      input.format === 'jsonl'
-        ? new JsonlParser(names, sink)
-        : new CsvParser(input.name, input.format === 'tsv' ? '\t' : ',', names, sink);
+      input.format === 'jsonl' ? new JsonlParser(names, sink) : new CsvParser(input.name, input.delimiter, names, sink);
     await readBlocks(input.bytes, new BlockReader(parser), async () => {
       signal?.throwIfAborted();
       await stage.flush();

@@ -19,11 +19,18 @@ export async function checkRejectsPath(path: string, source: Source): Promise<vo
   });
 }
 
+/** Puts the rejects where the user wants them. Null: there are none. Error: `rejects-path`. */
+export async function publishRejects(written: string | null, path: string): Promise<void> {
+  await publishFile(written, path).catch((error: Error) => {
+    throw refusal(path, `cannot be written: ${error.message}`);
+  });
+}
+
 /**
- * Puts the rejects where the user wants them, whole or not at all. Null: there are none, and a file of an earlier run
+ * Puts a copy of a file where the user wants it, whole or not at all. Null: there is none, and a file of an earlier run
  * would lie. A device or pipe (`/dev/null`) is written to and otherwise left alone.
  */
-export async function publishRejects(written: string | null, path: string): Promise<void> {
+export async function publishFile(written: string | null, path: string): Promise<void> {
   const found = await stat(path).catch(() => null);
   const special = found !== null && !found.isFile();
   if (written === null) {
@@ -36,7 +43,7 @@ export async function publishRejects(written: string | null, path: string): Prom
     if (!special) await rename(draft, path);
   } catch (error) {
     if (!special) await rm(draft, { force: true });
-    throw refusal(path, `cannot be written: ${(error as Error).message}`);
+    throw error;
   }
 }
 

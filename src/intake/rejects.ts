@@ -1,11 +1,18 @@
 import { AppendFile } from './append-file.ts';
+import { excerpt } from './excerpt.ts';
 
-/** One kind of reject. `reason` has its numbers generalised (`duplicate of line N`). */
+/** Where to look for a kind of reject: the line, and how its text begins (`excerpt`). */
+export interface RejectExample {
+  line: number;
+  text: string;
+}
+
+/** One kind of reject. `reason` is said without the numbers of a single row (`columns: other than 3`). */
 export interface RejectKind {
   reason: string;
   count: number;
-  /** The first few, so that a message can point somewhere. */
-  lines: number[];
+  /** The first few in the order of lines. */
+  examples: RejectExample[];
 }
 
 export interface RejectSummary {
@@ -16,7 +23,7 @@ export interface RejectSummary {
 
 /** Text of the row a reject carries, in bytes of UTF-8. */
 const MAX_TEXT = 1024;
-const EXAMPLES = 5;
+const EXAMPLES = 3;
 
 /** The rejects: every one a line of the rejects file, and counted by reason. */
 export class Rejects {
@@ -35,14 +42,9 @@ export class Rejects {
   /** `line` is the physical line where the record starts, from 1; `row` its text, of which 1 KiB is kept. */
   add(line: number, reason: string, row: Buffer | string): void {
     this.count += 1;
-    const kind = generalise(reason);
-    const known = this.#kinds.get(kind);
-    if (!known) this.#kinds.set(kind, { reason: kind, count: 1, lines: [line] });
-    else {
-      known.count += 1;
-      if (known.lines.length < EXAMPLES) known.lines.push(line);
-    }
-    this.#file.text(`${JSON.stringify({ line, reason, row: typeof row === 'string' ? row : cut(row) })}\n`);
+    const text = typeof row === 'string' ? row : cut(row);
+    this.#count(generalise(reason), line, text);
+    this.#file.text(`${JSON.stringify({ line, reason, row: text })}\n`);
   }
 
   summary(): RejectSummary {
@@ -60,6 +62,18 @@ export class Rejects {
       await this.#file.close();
     }
   }
+
+  /** Duplicates come in the order of the sort, so that a later one may have an earlier line. */
+  #count(reason: string, line: number, text: string): void {
+    let kind = this.#kinds.get(reason);
+    if (kind === undefined) this.#kinds.set(reason, (kind = { reason, count: 0, examples: [] }));
+    kind.count += 1;
+    const { examples } = kind;
+    if (examples.length === EXAMPLES && line > (examples[EXAMPLES - 1] as RejectExample).line) return;
+    examples.push({ line, text: excerpt(text) });
+    examples.sort((a, b) => a.line - b.line);
+    examples.length = Math.min(examples.length, EXAMPLES);
+  }
 }
 
 /** The first kibibyte, not ending inside a character. What is no UTF-8 shows as U+FFFD. */
@@ -73,7 +87,7 @@ function cut(row: Buffer): string {
 /** Keeps the number of kinds small whatever the rows hold. */
 function generalise(reason: string): string {
   return reason
-    .replace(/^duplicate of line \d+$/, 'duplicate of line N')
-    .replace(/^columns: \d+ /, 'columns: N ')
-    .replace(/^custom\..*: /s, 'custom.TAG: ');
+    .replace(/^duplicate of line \d+$/, 'duplicate of an earlier line')
+    .replace(/^columns: \d+ instead of /, 'columns: other than ')
+    .replace(/^custom\..*: /s, 'custom.<Tag>: ');
 }

@@ -2,8 +2,15 @@ import type { Fields } from '../domain/chunk.ts';
 import type { Operation } from '../domain/operation.ts';
 import { keyOf, type Column } from './columns.ts';
 
-/** One row as code hands it in. Limits as in `Fields`; `group` takes `a|b` too. */
-export interface RowInput {
+/** One row as code hands it in: of a pair or an account, as the operation wants it. Limits as in `Fields`; `group` takes `a|b` too. */
+export type RowInput = PairInput | AccountInput;
+
+/** A row of an operation on accounts. */
+export interface AccountInput {
+  account: string;
+}
+
+export interface PairInput {
   from: string;
   to: string;
   remark?: string;
@@ -22,15 +29,17 @@ export interface RowInput {
 /** A row as read, nothing checked. Absent and empty optional values are the same: not given. */
 export class RawRow {
   from: unknown = undefined;
+  /** Or the account of a row that is one. */
   to: unknown = undefined;
   fields: Map<string, { column: Column; value: unknown }> | null = null;
 
   /** False when the row has a value there already. */
   set(column: Column, value: unknown): boolean {
     if (value === undefined || value === null) return true;
-    if (column.kind === 'from' || column.kind === 'to') {
-      if (this[column.kind] !== undefined) return false;
-      this[column.kind] = value;
+    if (column.kind === 'from' || column.kind === 'to' || column.kind === 'account') {
+      const end = column.kind === 'from' ? 'from' : 'to';
+      if (this[end] !== undefined) return false;
+      this[end] = value;
       return true;
     }
     if (value === '') return true;
@@ -48,6 +57,7 @@ export interface RowRules {
   looseIds: boolean;
 }
 
+/** `from` is empty and `to` the account where rows are accounts. */
 export type Checked = { from: string; to: string; fields: Fields | null } | { reason: string };
 
 /** Bytes of UTF-8 (Chat API 1047/33521, 1047/34385). */
@@ -75,6 +85,10 @@ const bytes = (text: string) => Buffer.byteLength(text);
  */
 export function checkRow(row: RawRow, rules: RowRules): Checked {
   const { from, to } = row;
+  if (rules.operation.rows === 'accounts') {
+    const reason = checkId('account', to, rules);
+    return reason === null ? { from: '', to: to as string, fields: null } : { reason };
+  }
   const reason = checkId('from', from, rules) ?? checkId('to', to, rules) ?? (from === to ? 'to: same as from' : null);
   if (reason !== null) return { reason };
   if (row.fields === null) return { from: from as string, to: to as string, fields: null };
@@ -84,7 +98,7 @@ export function checkRow(row: RawRow, rules: RowRules): Checked {
   return { from: from as string, to: to as string, fields: none ? null : fields };
 }
 
-function checkId(name: 'from' | 'to', id: unknown, { looseIds }: RowRules): string | null {
+function checkId(name: 'from' | 'to' | 'account', id: unknown, { looseIds }: RowRules): string | null {
   if (id === undefined || id === null || id === '') return `${name}: empty`;
   if (typeof id === 'number') return `${name}: a number; ids are strings, put it in quotes`;
   if (typeof id !== 'string') return `${name}: not a string`;

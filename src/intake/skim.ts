@@ -1,9 +1,15 @@
-import type { Layout } from './columns.ts';
+import { columnNamed, type Layout } from './columns.ts';
 import { NEWLINE, RETURN, type Cursor } from './record-parser.ts';
 import { MAX_ID } from './row.ts';
 import type { RowSink } from './sink.ts';
 
 const QUOTE = 34;
+const LETTER_A = 97;
+const LETTER_F = 102;
+const LETTER_T = 116;
+const LETTER_U = 117;
+/** Of `to`, `from`, `userid`, `account`, `to_account` and `from_account`. */
+const NAME_LENGTHS = new Set([2, 4, 6, 7, 10, 12]);
 
 /** Takes whole lines from `at` on, as long as they are plainly right; returns the start of the first that is not. */
 export type Skimmer = (block: Buffer, at: number, cursor: Cursor) => number;
@@ -65,6 +71,8 @@ export function makeSkimmer(layout: Layout, delimiter: string, sink: RowSink): S
       }
       if (at === block.length || column !== width - 1) return lineStart;
       if (sameBytes(block, fromStart, fromEnd, toStart, toEnd)) return lineStart;
+      // Perhaps a header in the midst of rows.
+      if ((from < 0 || mayName(block, fromStart, fromEnd)) && mayName(block, toStart, toEnd)) return lineStart;
       cursor.line += 1;
       stage.pair(cursor.line, block, fromStart, fromEnd, toStart, toEnd);
       lineStart = at + 1;
@@ -79,6 +87,15 @@ function classesOf(comma: number, looseIds: boolean): Uint8Array {
     classes[byte] = looseIds || /[a-zA-Z0-9_-]/.test(String.fromCharCode(byte)) ? ID : TEXT;
   }
   return classes;
+}
+
+/** Whether a cell names a column of ids. Nearly always decided by its first letter and its length. */
+function mayName(block: Buffer, start: number, end: number): boolean {
+  const first = (block[start] as number) | 0x20;
+  if (first !== LETTER_F && first !== LETTER_T && first !== LETTER_A && first !== LETTER_U) return false;
+  if (!NAME_LENGTHS.has(end - start)) return false;
+  const kind = columnNamed(block.toString('latin1', start, end))?.kind;
+  return kind === 'from' || kind === 'to' || kind === 'account';
 }
 
 function sameBytes(block: Buffer, start: number, end: number, otherStart: number, otherEnd: number): boolean {

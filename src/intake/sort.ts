@@ -24,6 +24,25 @@ export async function sortStage(input: string, output: string, options: SortOpti
   );
 }
 
+/** Sorts mentions of accounts (`intake/accounts.ts`) by account. Equal accounts stand together; their order is open. */
+export async function sortMentions(input: string, output: string, options: SortOptions): Promise<void> {
+  const columns = `{'account': 'VARCHAR', 'first': 'BIGINT', 'count': 'BIGINT'}`;
+  const mentions = `read_csv(${quoted(input)}, columns=${columns}, delim='\t', max_line_size=${STAGE_MAX_ROW}, ${PLAIN})`;
+  await run(
+    `COPY (SELECT * FROM ${mentions} ORDER BY account) TO ${quoted(output)} (DELIMITER '\t', ${PLAIN_OUT})`,
+    options,
+  );
+}
+
+/** Sorts accounts, one a line, as `sortMentions` does. */
+export async function sortAccounts(input: string, output: string, options: SortOptions): Promise<void> {
+  const accounts = `read_csv(${quoted(input)}, columns={'account': 'VARCHAR'}, delim='\t', max_line_size=${STAGE_MAX_ROW}, ${PLAIN})`;
+  await run(
+    `COPY (SELECT account FROM ${accounts} ORDER BY account) TO ${quoted(output)} (DELIMITER '\t', ${PLAIN_OUT})`,
+    options,
+  );
+}
+
 /** Sorts lines of a rejects file by their number. The delimiter is a byte that JSON never holds. */
 export async function sortRejects(input: string, output: string, options: SortOptions): Promise<void> {
   const lines = `read_csv(${quoted(input)}, columns={'json': 'VARCHAR'}, delim='\x01', max_line_size=${STAGE_MAX_ROW}, ${PLAIN})`;

@@ -5,8 +5,9 @@ import { addAbortSignal, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { IntakeError, readError } from './error.ts';
 import type { RowInput } from './row.ts';
+import { type Delimiter, delimiterOf, type Format, formatOfBytes, formatOfName, HEAD, refuseBinary } from './sniff.ts';
 
-export type Format = 'csv' | 'tsv' | 'jsonl';
+export type { Format };
 
 /** Where rows come from. Without `format` the name decides, then the first bytes; gzip is known by its bytes. */
 export type Source =
@@ -19,6 +20,7 @@ export interface OpenSource {
   /** How messages call it: a path, or `stdin`, or `rows`. */
   name: string;
   format: Format;
+  delimiter: Delimiter;
   /** Unpacked. Ends with an `IntakeError` when the source cannot be read. */
   bytes: AsyncIterable<Buffer>;
   /** Bytes of the source taken so far, before unpacking. */
@@ -31,17 +33,20 @@ const READ_SIZE = 1 << 20;
 
 export async function openSource(source: Source, signal?: AbortSignal): Promise<OpenSource> {
   const name = nameOf(source);
-  const format = (source.kind === 'rows' ? 'jsonl' : source.format) ?? formatOfName(name);
+  const named = (source.kind === 'rows' ? 'jsonl' : source.format) ?? formatOfName(name);
   if (source.kind === 'file') await checkFile(source.path);
   const meter = { hash: createHash('sha256'), taken: 0 };
   const stream = rawBytes(source, signal);
   try {
     const [head, whole] = await peek(metered(stream, meter, name), 2);
     const packed = source.kind !== 'rows' && head[0] === 0x1f && head[1] === 0x8b;
-    const [start, bytes] = await peek(packed ? unpack(whole, name) : whole, 4096);
+    const [start, bytes] = await peek(packed ? unpack(whole, name) : whole, HEAD);
+    if (source.kind !== 'rows') refuseBinary(start, name);
+    const format = named ?? formatOfBytes(start, name);
     return {
       name,
-      format: format ?? formatOfBytes(start, name),
+      format,
+      delimiter: delimiterOf(format, start),
       bytes,
       taken: () => meter.taken,
       digest: () => meter.hash.digest('hex'),
@@ -123,38 +128,6 @@ async function peek(bytes: AsyncIterable<Buffer>, count: number): Promise<[Buffe
     }
   }
   return [head, whole()];
-}
-
-const NOT_READ: Record<string, string> = {
-  parquet: 'Parquet is not read: export it as CSV or JSON lines',
-  zst: 'zstd is not read: unpack it (zstd -d) or pipe it in (zstd -dc FILE | … -)',
-  xlsx: 'spreadsheets are not read: export it as CSV',
-  zip: 'zip archives are not read: unpack it first',
-  bz2: 'bzip2 is not read: unpack it first (bunzip2)',
-  xz: 'xz is not read: unpack it first (unxz)',
-};
-
-function formatOfName(name: string): Format | null {
-  const ending = /\.([a-z0-9]+)$/i.exec(name.replace(/\.(gz|gzip)$/i, ''))?.[1]?.toLowerCase() ?? '';
-  const refusal = NOT_READ[ending];
-  if (refusal !== undefined) throw new IntakeError('format', `${name}: ${refusal}`);
-  if (ending === 'csv') return 'csv';
-  if (ending === 'tsv' || ending === 'tab') return 'tsv';
-  if (ending === 'jsonl' || ending === 'ndjson') return 'jsonl';
-  return null;
-}
-
-/** An object means JSON lines, a tab in the first line TSV, anything else CSV. */
-function formatOfBytes(start: Buffer, name: string): Format {
-  const text = start
-    .toString()
-    .replace(/^\ufeff/, '')
-    .trimStart();
-  if (text.startsWith('{')) return 'jsonl';
-  if (text.startsWith('[')) {
-    throw new IntakeError('format', `${name}: a JSON array is not read: write one object a line (jq -c '.[]')`);
-  }
-  return text.split('\n', 1)[0]?.includes('\t') ? 'tsv' : 'csv';
 }
 
 /** Rows as JSON lines. What cannot be written as JSON becomes a line that is a reject, so that lines count rows. */

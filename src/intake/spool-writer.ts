@@ -2,6 +2,7 @@ import { open, rename } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { encodeChunk } from '../domain/block.ts';
 import type { Chunk } from '../domain/chunk.ts';
+import { PRIVATE_FILE } from '../private.ts';
 import { AppendFile } from './append-file.ts';
 import { ENTRY_BYTES, spoolPaths, writeEntry, type BlockEntry, type SpoolManifest } from './spool-file.ts';
 
@@ -61,7 +62,7 @@ export class SpoolWriter {
       blocksBytes: this.#blocks.length,
       indexBytes: this.#index.length,
     };
-    const draft = await open(paths.manifestDraft, 'w', 0o600);
+    const draft = await open(paths.manifestDraft, 'w', PRIVATE_FILE);
     try {
       await draft.writeFile(`${JSON.stringify(whole, null, 2)}\n`);
       await draft.sync();

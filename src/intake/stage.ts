@@ -15,7 +15,8 @@ export const STAGE_MAX_ROW = 64 * 1024;
 
 /**
  * The valid rows of the input, in its order, on disk: `line TAB from TAB to TAB fields-as-JSON`. Ids hold no control
- * characters and JSON escapes them, so tab and newline never need a quote: what comes after may split blindly.
+ * characters and JSON escapes them, so tab and newline never need a quote: what comes after may split blindly. Where
+ * rows are accounts, `from` is empty and `to` the account.
  */
 export class Stage {
   rows = 0;

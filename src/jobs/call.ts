@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { ChatClient } from '../chat/client.ts';
-import { rowOfCode } from '../chat/codes.ts';
+import { explainCode } from '../chat/codes.ts';
 import { decodeChunk } from '../domain/block.ts';
 import { mayHold } from '../domain/fault.ts';
 import type { JobDescriptor } from '../domain/job.ts';
@@ -11,6 +11,7 @@ import type { Claim, Ledger } from './ledger.ts';
 import { notesOf, openItems, statesAfter } from './open-items.ts';
 import type { ChunkRef } from './queue.ts';
 import { type Sent, send } from './send.ts';
+import type { Trouble } from './trouble.ts';
 import {
   type CredentialsFault,
   type OpenItem,
@@ -31,6 +32,7 @@ export interface CallParts {
   ledger: Ledger;
   chat: ChatClient;
   limiter: Limiter;
+  trouble: Trouble;
   policy: Policy;
   /** Longest life of a request, ms. */
   callTimeoutMs: number;
@@ -118,7 +120,7 @@ function open(job: JobDescriptor, claim: Work['claim']): Work {
 async function call(
   job: JobDescriptor,
   { from, items, writes }: Work,
-  { chat, limiter, now, log }: CallParts,
+  { chat, limiter, trouble, now, log }: CallParts,
   { signal, stillMine }: Hand,
   waiting: AbortSignal,
 ): Promise<Sent> {
@@ -128,6 +130,7 @@ async function call(
   const stillClaimed = () => !waiting.aborted && stillMine();
   const parts = { chat, limiter, stillClaimed, signal, waiting, now };
   const sent = await send(operation, carried, prepared, writes, parts);
+  if (sent.result !== null) trouble.heard(sent.result);
   logCall(sent, from, log);
   return sent;
 }
@@ -202,16 +205,20 @@ function countsOf(outcomes: readonly OutcomeGroup[]): Record<string, number> {
   const raise = (name: string, by: number) => {
     counts[name] = (counts[name] ?? 0) + by;
   };
-  for (const { status, code, relation, to } of outcomes) {
+  for (const { status, code, relation, account, to } of outcomes) {
     raise(`status:${status}`, to.length);
     if (code) raise(`code:${code}`, to.length);
     if (relation !== undefined) raise(`relation:${relation.replace('CheckResult_Type_', '')}`, to.length);
+    if (account !== undefined) raise(`account:${account}`, to.length);
   }
   return counts;
 }
 
 function callCounts({ calls, result }: Sent, items: readonly OpenItem[]): Record<string, number> {
-  const again = items.some(({ fault, unanswered }) => fault !== null || unanswered);
+  // An item whose earlier call never left (refused, waited too long for a slot) is not carried again.
+  const again = items.some(
+    ({ attempts, fault, unanswered }) => attempts > 0 || unanswered || fault?.kind === 'throttled',
+  );
   return {
     ...(calls > 0 && { 'calls:made': calls }),
     ...(calls > 0 && (again || calls > 1) && { 'calls:retried': again ? calls : calls - 1 }),
@@ -220,7 +227,6 @@ function callCounts({ calls, result }: Sent, items: readonly OpenItem[]): Record
 }
 
 async function stop(ref: ChunkRef, fault: CredentialsFault, { ledger, log }: CallParts): Promise<void> {
-  const { advice } = rowOfCode(fault.code);
-  const stopped = await ledger.steer(ref.job, 'stop', `code ${fault.code}, ${fault.info}: ${advice}`);
+  const stopped = await ledger.steer(ref.job, 'stop', explainCode(fault.code, fault.info));
   if (stopped?.changed) log.error({ code: fault.code, info: fault.info }, 'job stopped: credentials');
 }

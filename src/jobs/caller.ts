@@ -2,9 +2,10 @@ import { setMaxListeners } from 'node:events';
 import { DelayedError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { within } from '../redis/in-time.ts';
 import { type CallParts, callChunk } from './call.ts';
 import type { Keys } from './keys.ts';
-import type { ChunkJob, ChunkRef } from './queue.ts';
+import { type ChunkJob, type ChunkRef, SERVER_IS_KNOWN } from './queue.ts';
 
 /**
  * A killed caller's chunks come back between 3.5 s (its last renewal was just before) and 4.5 s after its death.
@@ -56,6 +57,7 @@ export function startCaller({ connection, keys, command, concurrency, parts, log
   const worker = new ChunkWorker(now, command, walk, {
     connection,
     prefix: keys.app,
+    ...SERVER_IS_KNOWN,
     concurrency,
     lockDuration: LOCK_MS,
     lockRenewTime: RENEW_MS,
@@ -98,17 +100,5 @@ class ChunkWorker extends Worker<ChunkRef, void, string> {
     const lost = await super.extendJobLocks(ids, tokens, duration);
     for (const id of ids) if (this.renewedAt.has(id) && !lost.includes(id)) this.renewedAt.set(id, asked);
     return lost;
-  }
-}
-
-async function within(done: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  try {
-    return await Promise.race([done.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -10,6 +10,8 @@ export interface Keys {
   active: string;
   /** Stream of job changes. */
   events: string;
+  /** Written when a process starts, to see whether it may. Expires at once. */
+  writeCheck: string;
   lockPrefix: string;
   jobPrefix: string;
   identity(key: string): string;
@@ -18,6 +20,8 @@ export interface Keys {
   closed(id: string): string;
   counts(id: string): string;
   results(id: string): string;
+  /** What callers of a command say is wrong now; absent when nothing is. */
+  trouble(command: string): string;
   chunkPrefix(id: string): string;
   /** Prefix of the keys of a job's BullMQ jobs. */
   queuePrefix(command: string, id: string): string;
@@ -31,6 +35,7 @@ export function keysOf(sdkappid: number): Keys {
     jobs: `${app}:jobs`,
     active: `${app}:active`,
     events: `${app}:events`,
+    writeCheck: `${app}:write-check`,
     lockPrefix: `${app}:lock:`,
     jobPrefix,
     identity: (key) => `${app}:key:${key}`,
@@ -39,6 +44,7 @@ export function keysOf(sdkappid: number): Keys {
     closed: (id) => `${app}:closed:${id}`,
     counts: (id) => `${app}:counts:${id}`,
     results: (id) => `${jobPrefix}${id}:results`,
+    trouble: (command) => `${app}:trouble:${command}`,
     chunkPrefix: (id) => `${app}:chunk:${id}:`,
     queuePrefix: (command, id) => `${app}:${command}:${id}.`,
   };

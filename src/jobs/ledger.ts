@@ -211,10 +211,10 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
       const job = await descriptor(id);
       if (!job) return null;
       const [hash, counts] = await Promise.all([
-        redis.hmget(keys.job(id), 'state', 'reason', 'delivered', 'finishedAt'),
+        redis.hmget(keys.job(id), 'state', 'reason', 'delivered', 'finishedAt', 'closed'),
         redis.hgetall(keys.counts(id)),
       ]);
-      const [state, reason, delivered, finishedAt] = hash;
+      const [state, reason, delivered, finishedAt, closed] = hash;
       if (!state) return null;
       const named = (prefix: string) => pick(counts, prefix);
       return {
@@ -224,7 +224,9 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
         totals: totalsOf(job, named('status:')),
         codes: named('code:'),
         relations: named('relation:'),
+        accounts: named('account:'),
         calls: { planned: job.chunks, made: 0, throttled: 0, retried: 0, ...named('calls:') },
+        closed: Number(closed),
         delivered: delivered === '1',
         finishedAt: finishedAt ?? '',
       };

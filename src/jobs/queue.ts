@@ -1,4 +1,4 @@
-import { type Job, Queue, type QueueOptions } from 'bullmq';
+import { type Job, Queue, type QueueOptions, RedisConnection } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Priority } from '../domain/job.ts';
 import type { OperationName } from '../domain/operation.ts';
@@ -18,14 +18,29 @@ export type ChunkJob = Job<ChunkRef, void, string>;
 /** BullMQ serves lower numbers first. */
 const PRIORITY: Record<Priority, number> = { high: 1, normal: 2, low: 3 };
 
+/**
+ * befriend looks at the server itself (redis/inspect.ts), once: BullMQ would ask again for each connection, and print.
+ * It then takes the server for its minimum, and one below 6 as unable to wait for parts of a second.
+ */
+RedisConnection.minimumVersion = '6.2.0';
+export const SERVER_IS_KNOWN = { skipVersionCheck: true } as const;
+
 export function openQueue(connection: Redis, keys: Keys, command: string): ChunkQueue {
   const options: QueueOptions = {
     connection,
+    ...SERVER_IS_KNOWN,
     prefix: keys.app,
     // A job that is done or has thrown leaves nothing behind; if its chunk is still open, feed adds it again.
     defaultJobOptions: { removeOnComplete: true, removeOnFail: true },
   };
   return new Queue(command, options);
+}
+
+/** In how many ms the last chunk that waits for another try comes back; 0 when none waits. */
+export async function lastDelayMs(redis: Redis, keys: Keys, command: string, nowMs: number): Promise<number> {
+  // BullMQ's set of delayed jobs: the score is the time in ms times 4096, and a counter.
+  const [, score] = await redis.zrevrange(`${keys.app}:${command}:delayed`, 0, 0, 'WITHSCORES');
+  return score === undefined ? 0 : Math.max(0, Number(score) / 0x1000 - nowMs);
 }
 
 /** Adds chunks; one that the queue has already is left as it is. */

@@ -3,16 +3,19 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { ChatClient } from '../chat/client.ts';
 import { DEFAULT_CURVES } from '../domain/backoff.ts';
-import { OPERATIONS } from '../domain/operation.ts';
-import { createLimiter, type Limiter } from '../limiter/limiter.ts';
+import { type OperationName, OPERATIONS } from '../domain/operation.ts';
+import type { Limiter } from '../limiter/limiter.ts';
+import { within } from '../redis/in-time.ts';
 import { runRecorder } from '../results/recorder.ts';
 import { type Caller, startCaller } from './caller.ts';
+import { commandLimiter } from './command-limiter.ts';
 import { runFeeder } from './feeder.ts';
 import { jobFolder } from './home.ts';
 import type { Keys } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { type ChunkQueue, openQueue } from './queue.ts';
 import { THROTTLED_MS } from './settle.ts';
+import { reportTrouble } from './trouble.ts';
 
 export type Role = 'feed' | 'call' | 'record';
 export const ROLES: readonly Role[] = ['feed', 'call', 'record'];
@@ -35,8 +38,8 @@ export interface Tuning {
 
 export interface RolesOptions {
   roles: readonly Role[];
-  /** Feed and call this job alone. */
-  only?: string;
+  /** Feed and call this job alone: a caller of its command, and no other. */
+  only?: { id: string; operation: OperationName };
   sdkAppId: number;
   home: string;
   redis: Redis;
@@ -54,14 +57,16 @@ export interface Roles {
 }
 
 const GRACE_MS = 5000;
+/** A Redis that says nothing for so long is not waited for at the end. */
+const SILENCE_MS = 2000;
 const SLOT_WAIT_MS = 20_000;
-/** Calls that a limit of 200 a second allows; the documented limits of other commands are a share of it. */
-const FULL_RATE = 200;
 
 /** Runs the given roles in this process until stopped. */
 export function startRoles(options: RolesOptions): Roles {
   const { roles, redis, keys, log } = options;
-  const commands = [...new Set(Object.values(OPERATIONS).map(({ command }) => command))];
+  const only = options.only?.id;
+  const operations = options.only ? [OPERATIONS[options.only.operation]] : Object.values(OPERATIONS);
+  const commands = [...new Set(operations.map(({ command }) => command))];
   const abort = new AbortController();
   const blocking: Redis[] = [];
   const ownConnection = (): Redis => {
@@ -82,7 +87,7 @@ export function startRoles(options: RolesOptions): Roles {
   if (roles.includes('feed')) {
     const { readySeconds, callsPerSecond, windowMs } = options.tuning;
     const readyWindow = Math.ceil((callsPerSecond * 1000 * readySeconds) / windowMs);
-    const parts = { ...options, queueOf, readyWindow, blocking: ownConnection(), eventsKey: keys.events };
+    const parts = { ...options, only, queueOf, readyWindow, blocking: ownConnection(), eventsKey: keys.events };
     loops.push(runFeeder(parts, abort.signal));
   }
   const calling = roles.includes('call') ? startCalling(commands, options) : null;
@@ -100,31 +105,26 @@ export function startRoles(options: RolesOptions): Roles {
 
   let stopped: Promise<void> | null = null;
   const stop = async (graceMs: number): Promise<void> => {
-    await calling?.stop(graceMs);
+    // Without Redis no answer can be recorded, and the loops end with its connection: as if this process was killed.
+    const answers = (await within(redis.ping().catch(ignore), SILENCE_MS)) !== null;
+    await calling?.stop(answers ? graceMs : 0);
     abort.abort(new Error('stopped'));
     // A blocked read ends with its connection.
     for (const connection of blocking) connection.disconnect();
-    await Promise.allSettled(loops);
+    if (answers) await Promise.allSettled(loops);
   };
   return { stop: (graceMs = GRACE_MS) => (stopped ??= stop(graceMs)) };
 }
 
+function ignore(): void {}
+
 /** One caller and one limiter a command; they share the HTTP client. */
 function startCalling(commands: readonly string[], options: RolesOptions): Caller {
-  const { redis, keys, ledger, sdkAppId, tuning, log } = options;
+  const { redis, keys, ledger, tuning, log } = options;
   const chat = options.chat();
   const limiters: Limiter[] = [];
   const callers = commands.map((command) => {
-    const limiter = createLimiter({
-      redis,
-      app: sdkAppId,
-      command,
-      rate: { calls: rateOf(command, tuning.callsPerSecond), windowMs: tuning.windowMs },
-      ...(tuning.marginMs !== null && { marginMs: tuning.marginMs }),
-      latenessMs: tuning.latenessMs,
-      callTimeoutMs: tuning.callTimeoutMs,
-      log,
-    });
+    const limiter = commandLimiter(command, options);
     limiters.push(limiter);
     const policy = {
       attempts: tuning.attempts,
@@ -138,6 +138,7 @@ function startCalling(commands: readonly string[], options: RolesOptions): Calle
       ledger,
       chat,
       limiter,
+      trouble: reportTrouble(redis, keys, command, () => performance.now()),
       policy,
       callTimeoutMs: tuning.callTimeoutMs,
       waitMs: SLOT_WAIT_MS,
@@ -153,7 +154,7 @@ function startCalling(commands: readonly string[], options: RolesOptions): Calle
       concurrency: tuning.concurrency,
       parts,
       log,
-      only: options.only,
+      only: options.only?.id,
     });
   });
   return {
@@ -163,11 +164,6 @@ function startCalling(commands: readonly string[], options: RolesOptions): Calle
       chat.close();
     },
   };
-}
-
-function rateOf(command: string, callsPerSecond: number): number {
-  const documented = Object.values(OPERATIONS).find((operation) => operation.command === command)?.callsPerSecond;
-  return Math.max(1, Math.floor((callsPerSecond * (documented ?? FULL_RATE)) / FULL_RATE));
 }
 
 /** The job's folder, or null when its spool is in another home. */

@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { chmod, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobDescriptor, Priority } from '../domain/job.ts';
 import { type OperationName, type OperationOptions, OPERATIONS } from '../domain/operation.ts';
-import { type Prepared, type PrepareOptions, prepare } from '../intake/prepare.ts';
+import { type Origin, type Prepared, type PrepareOptions, prepare } from '../intake/prepare.ts';
 import { digestOf } from '../intake/digest.ts';
+import { workError } from '../intake/error.ts';
 import type { Source } from '../intake/source.ts';
-import { intakeFolder, jobFolder, REJECTS_FILE } from './home.ts';
+import { PRIVATE_FILE } from '../private.ts';
+import { jobFolder, REJECTS_FILE } from './home.ts';
+import { openIntakeFolder } from './intake-folder.ts';
 import type { Ledger, MakesRoom } from './ledger.ts';
+import { noteWhereabouts, type Whereabouts } from './whereabouts.ts';
 
 /** What is asked for. */
 export interface Submission {
@@ -22,6 +26,8 @@ export interface Submission {
   again?: boolean;
   /** Accept ids with characters that the vendor's rules do not list. */
   looseIds?: boolean;
+  /** The accounts of the rows are checked before the job exists (`inspect`): noted, for those who find it later. */
+  preflight?: true;
 }
 
 export interface Submitted {
@@ -39,17 +45,21 @@ export class KeyConflict extends Error {
 export interface SubmitParts {
   home: string;
   ledger: Ledger;
+  /** Where the ledger is, noted beside the job's files. */
+  redis?: Omit<Whereabouts, 'fingerprint'>;
   /** Milliseconds since 1970. */
   wallClock: () => number;
   random: () => number;
   signal?: AbortSignal;
   onProgress?: PrepareOptions['onProgress'];
+  /**
+   * Looks at what was prepared before a job is made of it; its spool is in `prepared.dir` until this resolves. What it
+   * throws ends the submission, and nothing was accepted. Not asked where the job was there already.
+   */
+  inspect?: (prepared: Prepared) => Promise<void>;
 }
 
-/**
- * Intake, spool, job: a row is accepted when the `submit` script has run. A crash before leaves a folder under
- * `intake` that the next start removes, or, in the instant before the script, one under `jobs` that no job names.
- */
+/** Takes an input in as a job, or finds the unfinished one of the same content. */
 export async function submit(source: Source, asked: Submission, parts: SubmitParts): Promise<Submitted> {
   const { home, ledger } = parts;
   if (source.kind === 'file' && !asked.again) {
@@ -59,15 +69,40 @@ export async function submit(source: Source, asked: Submission, parts: SubmitPar
       return { kind: 'existing', job: known, prepared: null };
     }
   }
+  return createJob(source, asked, (prepared) => identityOf(asked, prepared), parts);
+}
+
+/** What says which job this is. */
+export interface Identity extends Pick<JobDescriptor, 'key' | 'fingerprint' | 'retryOf'> {
+  /** Which job of the same key makes room for this one. */
+  makesRoom: MakesRoom;
+}
+
+/**
+ * Intake, spool, job: a row is accepted when the `submit` script has run. A crash before leaves a folder under
+ * `intake` that the next start removes, or, in the instant before the script, one under `jobs` that no job names.
+ * @param identify may refuse by throwing: then nothing is left behind
+ */
+export async function createJob(
+  origin: Origin,
+  asked: Submission,
+  identify: (prepared: Prepared) => Identity,
+  parts: SubmitParts,
+): Promise<Submitted> {
+  const { home, ledger } = parts;
   const id = makeId(asked.operation, parts);
-  const folder = intakeFolder(home, id);
-  await mkdir(folder, { recursive: true });
+  const folder = openIntakeFolder(home, id, parts.wallClock);
   try {
-    const prepared = await prepareIn(folder, source, asked, parts);
-    const fingerprint = fingerprintOf(asked, prepared.digest);
-    const job = describe(id, fingerprint, asked, prepared, parts);
-    await publish(folder, home, id);
-    const { kind, job: named } = await ledger.submit(job, roomFor(asked), parts.wallClock());
+    const prepared = await prepareIn(folder.path, origin, asked, parts);
+    await parts.inspect?.(prepared);
+    const { makesRoom, ...identity } = identify(prepared);
+    const job = describe(id, identity, asked, prepared, parts);
+    await complete(folder.path, job, parts);
+    await publish(folder.path, home, id);
+    const { kind, job: named } = await ledger.submit(job, makesRoom, parts.wallClock()).catch(async (error: Error) => {
+      if (await isRefused(error, id, ledger)) await rm(jobFolder(home, id), { recursive: true, force: true });
+      throw error;
+    });
     if (kind === 'created') return { kind, job: id, prepared };
     // Somebody was faster with the same rows; theirs are in its spool.
     await rm(jobFolder(home, id), { recursive: true, force: true });
@@ -75,13 +110,39 @@ export async function submit(source: Source, asked: Submission, parts: SubmitPar
     await mustBeHere(home, named);
     return { kind, job: named, prepared };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await folder.remove();
   }
+}
+
+/**
+ * Whether there surely is no job (Redis is full, or cannot write). The client may have sent the script twice, with the
+ * first answer lost: a refusal alone proves nothing, and a replica may not know the job yet. A folder too many does no
+ * harm, one too few loses an accepted job.
+ */
+async function isRefused(error: Error, id: string, ledger: Ledger): Promise<boolean> {
+  if (error.name !== 'ReplyError' || /READONLY|MASTERDOWN|LOADING/.test(error.message)) return false;
+  return ledger.status(id).then(
+    (job) => job === null,
+    () => false,
+  );
+}
+
+/** What else belongs into a job's folder; rejects hold rows, and are as private as the rest. */
+async function complete(folder: string, { fingerprint }: JobDescriptor, { redis, signal }: SubmitParts): Promise<void> {
+  try {
+    if (redis) await noteWhereabouts(folder, { ...redis, fingerprint });
+    await chmod(join(folder, REJECTS_FILE), PRIVATE_FILE).catch(ignoreMissing);
+  } catch (error) {
+    throw workError(folder, signal, error);
+  }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
 }
 
 /** The spool gets its place in the home, durably: the ledger must never name a spool that a power cut undoes. */
 async function publish(folder: string, home: string, id: string): Promise<void> {
-  await mkdir(join(home, 'jobs'), { recursive: true });
   await rename(folder, jobFolder(home, id));
   const jobs = await open(join(home, 'jobs'));
   await jobs.sync();
@@ -95,23 +156,24 @@ export async function plan(
   rejectsPath: string,
   parts: Omit<SubmitParts, 'ledger'>,
 ): Promise<Prepared> {
-  const folder = intakeFolder(parts.home, makeId(asked.operation, parts));
-  await mkdir(folder, { recursive: true });
+  const folder = openIntakeFolder(parts.home, makeId(asked.operation, parts), parts.wallClock);
   try {
-    return await prepareIn(folder, source, asked, parts, rejectsPath);
+    const prepared = await prepareIn(folder.path, source, asked, parts, rejectsPath);
+    await parts.inspect?.(prepared);
+    return prepared;
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await folder.remove();
   }
 }
 
 function prepareIn(
   folder: string,
-  source: Source,
+  origin: Origin,
   { operation, options = {}, looseIds = false }: Submission,
   { signal, onProgress }: Pick<SubmitParts, 'signal' | 'onProgress'>,
   rejectsPath = join(folder, REJECTS_FILE),
 ): Promise<Prepared> {
-  return prepare(source, {
+  return prepare(origin, {
     operation: OPERATIONS[operation],
     options,
     dir: folder,
@@ -140,9 +202,11 @@ function conflict({ idempotencyKey }: Submission, job: string): KeyConflict {
 }
 
 /** A key of the user's names one job for ever; content names its unfinished job, unless another one is wanted. */
-function roomFor({ idempotencyKey, again }: Submission): MakesRoom {
-  if (idempotencyKey !== undefined) return 'none';
-  return again ? 'any' : 'finished';
+function identityOf(asked: Submission, { digest }: Prepared): Identity {
+  const { idempotencyKey, again } = asked;
+  const fingerprint = fingerprintOf(asked, digest);
+  if (idempotencyKey !== undefined) return { key: idempotencyKey, fingerprint, makesRoom: 'none' };
+  return { key: fingerprint, fingerprint, makesRoom: again ? 'any' : 'finished' };
 }
 
 /** The job's spool is in another home: nothing here could feed it, and its results file is there. */
@@ -171,8 +235,8 @@ function fingerprintOf({ operation, options = {}, looseIds = false }: Submission
 
 function describe(
   id: string,
-  fingerprint: string,
-  { operation, options = {}, name = id, priority = 'normal', idempotencyKey }: Submission,
+  identity: Omit<Identity, 'makesRoom'>,
+  { operation, options = {}, name = id, priority = 'normal', preflight }: Submission,
   { totals, chunks }: Prepared,
   { wallClock }: SubmitParts,
 ): JobDescriptor {
@@ -182,10 +246,10 @@ function describe(
     operation,
     options,
     priority,
-    key: idempotencyKey ?? fingerprint,
-    fingerprint,
+    ...identity,
     chunks,
     ...totals,
+    ...(preflight && { preflight }),
     createdAt: new Date(wallClock()).toISOString(),
   };
 }

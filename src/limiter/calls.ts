@@ -6,6 +6,8 @@ import type { Reports } from './reports.ts';
 import type { LeasedSlot } from './slot.ts';
 import type { Timing } from './timing.ts';
 
+const TELL_EVERY_MS = 5000;
+
 /**
  * The calls of this process from writing to answer, and what Redis must hear of them. Every word is an upper bound of
  * when the call arrived:
@@ -26,6 +28,7 @@ export class Calls {
   private readonly log: LimiterLog | undefined;
   sent = 0;
   overdue = 0;
+  private toldAt = Number.NEGATIVE_INFINITY;
   held = 0;
 
   constructor(parts: {
@@ -66,8 +69,16 @@ export class Calls {
       this.lateness.record(age);
       if (age <= slot.latenessMs + this.timing.marginMs) return;
       this.overdue += 1;
-      this.log?.warn({ slot: slot.id, lateMs: Math.round(age) }, 'the process froze between check and write of a call');
+      this.tellOverdue(slot, age);
     });
+  }
+
+  /** A machine that stalls does so again and again: one line in a while, with how often it was. */
+  private tellOverdue(slot: LeasedSlot, age: number): void {
+    if (slot.sentMs - this.toldAt < TELL_EVERY_MS) return;
+    this.toldAt = slot.sentMs;
+    const about = { slot: slot.id, lateMs: Math.round(age), calls: this.overdue };
+    this.log?.info(about, 'the process froze between check and write of a call');
   }
 
   private stamp(slot: LeasedSlot): void {

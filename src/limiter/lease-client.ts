@@ -22,7 +22,8 @@ export class LeaseClient {
   losses = 0;
   /** Nothing is asked before this, local ms. */
   retryAt = 0;
-  private lastFailure = '';
+  /** Why Redis refused the last lease; null when it granted one since. */
+  failure: Error | null = null;
   private since = 0;
   private forgetSince = 0;
   private readonly redis: Redis;
@@ -45,10 +46,6 @@ export class LeaseClient {
     this.log = parts.log;
   }
 
-  get failing(): boolean {
-    return this.lastFailure !== '';
-  }
-
   /**
    * Says what there is to say, and takes up to `want` slots. Null when Redis refused: said again later. `cold`: this
    * process has hardly called yet, so its slots come later and may be used later.
@@ -62,14 +59,14 @@ export class LeaseClient {
     try {
       const request = { ...batch, want, leadMs, latenessMs, forget: this.forgetSince };
       const reply = await lease(this.redis, this.keys, timing, request);
-      this.lastFailure = '';
+      this.failure = null;
       this.ratePpm = reply.rate;
       const clockHolds = this.map.observe(asked, clock(), reply.now);
       return { ...reply, latenessMs, state: this.judge(reply.since, clockHolds) };
     } catch (error) {
       this.reports.putBack(batch);
       this.retryAt = clock() + RETRY_MS;
-      this.fail((error as Error).message);
+      this.fail(error as Error);
       return null;
     }
   }
@@ -92,9 +89,10 @@ export class LeaseClient {
     return 'doubt';
   }
 
-  private fail(message: string): void {
-    if (message === this.lastFailure) return;
-    this.lastFailure = message;
-    this.log?.warn({ error: message, key: this.keys[0] }, 'the limiter cannot get slots: nobody calls');
+  private fail(error: Error): void {
+    const before = this.failure?.message;
+    this.failure = error;
+    if (error.message === before) return;
+    this.log?.warn({ error: error.message, key: this.keys[0] }, 'the limiter cannot get slots: nobody calls');
   }
 }

@@ -44,6 +44,8 @@ export interface Limiter {
 export interface LimiterState {
   /** False: Redis is away, nobody calls. */
   connected: boolean;
+  /** Why Redis refused the last lease; null when it granted one since. */
+  failure: Error | null;
   /** Takers without a slot in hand. */
   waiting: number;
   /** Slots granted to this process whose time has not come. */
@@ -81,6 +83,7 @@ export interface LimiterOptions extends Partial<Tuning> {
 }
 
 export interface LimiterLog {
+  info(details: object, message: string): void;
   warn(details: object, message: string): void;
 }
 

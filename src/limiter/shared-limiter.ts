@@ -63,6 +63,7 @@ export class SharedLimiter implements Limiter, SlotOwner {
     const { timing } = this.parts;
     return {
       connected: this.connected,
+      failure: this.client.failure,
       waiting: this.takers.size,
       leased: this.leased.length,
       unanswered: this.calls.unanswered,
@@ -108,7 +109,7 @@ export class SharedLimiter implements Limiter, SlotOwner {
 
   private async sayLastWords(): Promise<void> {
     await this.exchanging;
-    while (this.connected && !this.client.reports.empty && !this.client.failing) await this.exchange(0);
+    while (this.connected && !this.client.reports.empty && this.client.failure === null) await this.exchange(0);
   }
 
   // What slots say.

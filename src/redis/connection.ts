@@ -1,4 +1,7 @@
+import { isIP } from 'node:net';
 import { Redis, type RedisOptions } from 'ioredis';
+import { greet } from './greet.ts';
+import type { Door } from './talk.ts';
 
 /** Where a Redis is: a URL (`redis://`, `rediss://`) or the unix socket of an embedded server. */
 export type RedisAddress = { url: string } | { socket: string };
@@ -15,23 +18,40 @@ const retryStrategy = (times: number): number => Math.min(1000, 50 * times);
 export function connectionOptions(address: RedisAddress): RedisOptions {
   const common: RedisOptions = { maxRetriesPerRequest: null, retryStrategy, lazyConnect: true };
   if ('socket' in address) return { ...common, path: address.socket };
-  const url = new URL(address.url);
+  const { host, port, tls, username, password, db } = doorOf(address.url);
   return {
     ...common,
+    host,
+    port,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(db !== 0 && { db }),
+    // An IP address is no server name: Node would warn.
+    ...(tls && { tls: isIP(host) === 0 ? { servername: host } : {} }),
+  };
+}
+
+function doorOf(address: string): Door {
+  const url = new URL(address);
+  return {
     host: url.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
     port: url.port === '' ? 6379 : Number(url.port),
+    tls: url.protocol === 'rediss:',
     ...(url.username !== '' && { username: decodeURIComponent(url.username) }),
     ...(url.password !== '' && { password: decodeURIComponent(url.password) }),
-    ...(url.pathname.length > 1 && { db: Number(url.pathname.slice(1)) }),
-    ...(url.protocol === 'rediss:' && { tls: { servername: url.hostname } }),
+    db: Number(url.pathname.slice(1)),
   };
 }
 
 /**
  * A connected client. The first connection must succeed within `timeoutMs`; later ones are retried for ever.
- * @throws RedisError when nothing answers, or the answer is not PONG (wrong password, not a Redis)
+ * @throws RedisError when nothing answers, or not a Redis, or one that refuses us: with the reason and what to do
  */
 export async function connectRedis(address: RedisAddress, timeoutMs = 5000): Promise<Redis> {
+  if ('url' in address) {
+    const obstacle = await greet(doorOf(address.url), timeoutMs);
+    if (obstacle) throw unusable(address, obstacle.what, obstacle.advice);
+  }
   const redis = new Redis(connectionOptions(address));
   let last: Error | null = null;
   redis.on('error', (error: Error) => {
@@ -47,10 +67,15 @@ export async function connectRedis(address: RedisAddress, timeoutMs = 5000): Pro
   } catch (error) {
     redis.disconnect();
     const reason = (last ?? (error as Error)) as Error;
-    throw new RedisError(`Redis at ${describeAddress(address)} cannot be used: ${reason.message}`);
+    throw unusable(address, reason.message, 'See the log of the server');
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** One paragraph: where, what, what to do. */
+export function unusable(address: RedisAddress, what: string, advice: string): RedisError {
+  return new RedisError(`Redis at ${describeAddress(address)} cannot be used: ${what}. ${advice.replace(/\.$/, '')}.`);
 }
 
 /** The address without its password. */

@@ -7,7 +7,8 @@ import type { Redis } from 'ioredis';
 import type { Log } from '../log.ts';
 import { findRedisBinary, type RedisBinary } from './binary.ts';
 import { connectRedis, RedisError, type RedisAddress } from './connection.ts';
-import { lastLogLines, openPlace, placeOf, type Place } from './place.ts';
+import { isFull } from './folder.ts';
+import { diskFull, lastLogLines, openPlace, placeOf, type Place } from './place.ts';
 import { probe } from './probe.ts';
 
 /**
@@ -161,6 +162,7 @@ function findServer(env: NodeJS.ProcessEnv): RedisBinary {
 }
 
 function notStarted(place: Place, exitCode: number): string {
+  if (isFull(place.folder)) return diskFull(place);
   return (
     `The embedded Redis in ${place.folder} did not start (exit code ${exitCode}). Its log ends with:\n` +
     `${lastLogLines(place)}\nFree the disk or repair what it names, or set BEFRIEND_HOME to another folder, or ` +
@@ -172,7 +174,8 @@ function noAnswer(place: Place, state: string): string {
   const why =
     state === 'silent'
       ? 'a server is there but does not answer'
-      : 'another server holds its lock and does not answer at the socket';
+      : 'another server holds its lock and does not answer at the socket (on another machine that shares the folder? ' +
+        'Several machines need REDIS_URL)';
   return (
     `The embedded Redis in ${place.folder} gave no answer for ${START_TIMEOUT_MS / 1000} s: ${why}. ` +
     `See ${place.log}, and whether a redis-server of that folder hangs (ps).`

@@ -24,6 +24,7 @@ const IDLE_MS = 2000;
  * it does not know.
  */
 const LAUNCH = `
+umask 077
 exec 9>>"$1" 3<&0
 if command -v flock >/dev/null; then flock -n 9 || exit 75
 else perl -e 'use Fcntl ":flock"; open(my $l, ">>&=", 9) or die; exit(flock($l, LOCK_EX | LOCK_NB) ? 0 : 75)' || exit $?

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { fstatSync, ftruncateSync, lstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { PRIVATE_FILE, PRIVATE_FOLDER } from '../private.ts';
 import { RedisError } from './connection.ts';
+import { isFull, makeFolder } from './folder.ts';
 
 /** Where the embedded Redis of one home lives. */
 export interface Place {
@@ -41,14 +43,15 @@ function shortFolder(folder: string): string {
  */
 export function openPlace(place: Place): number {
   try {
-    mkdirSync(place.folder, { recursive: true, mode: 0o700 });
+    makeFolder(place.folder);
     const socketFolder = resolve(place.socket, '..');
     if (socketFolder !== place.folder) ownFolder(socketFolder);
-    const log = openSync(place.log, 'a', 0o600);
+    const log = openSync(place.log, 'a', PRIVATE_FILE);
     if (fstatSync(log).size > LARGEST_LOG_BYTES) ftruncateSync(log);
     return log;
   } catch (error) {
     if (error instanceof RedisError) throw error;
+    if (isFull(resolve(place.folder, '..'))) throw new RedisError(diskFull(place));
     throw new RedisError(
       `The embedded Redis cannot use ${place.folder}: ${(error as Error).message}. Make it writable, or set ` +
         'BEFRIEND_HOME to a folder that is, or REDIS_URL to a Redis of your own.',
@@ -59,7 +62,7 @@ export function openPlace(place: Place): number {
 /** Others can write to /tmp: a folder that somebody else put there could hand us somebody else's server. */
 function ownFolder(folder: string): void {
   try {
-    mkdirSync(folder, { mode: 0o700 });
+    mkdirSync(folder, { mode: PRIVATE_FOLDER });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
@@ -68,6 +71,14 @@ function ownFolder(folder: string): void {
   throw new RedisError(
     `${folder} is there already and is not a folder of this user alone (mode 700). Remove it, or set BEFRIEND_HOME ` +
       'to a shorter path: the unix socket then lies in the home itself.',
+  );
+}
+
+/** Why the server cannot start, or write, and what to do. */
+export function diskFull({ folder }: Place): string {
+  return (
+    `The private Redis in ${folder} cannot write: the disk is full. Free some space there, and run the same command ` +
+    'again: it goes on where it was. Or set BEFRIEND_HOME to a folder on another disk for new jobs.'
   );
 }
 

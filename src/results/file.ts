@@ -1,5 +1,6 @@
 import { appendFile, type FileHandle, open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { PRIVATE_FILE } from '../private.ts';
 import { comparePositions, type Position, START } from './position.ts';
 
 /** Where a job's results are, in its folder. */
@@ -96,7 +97,7 @@ export async function openResultsFile(dir: string): Promise<ResultsFile> {
 }
 
 async function openOrCreate(path: string): Promise<FileHandle> {
-  const created = await open(path, 'a');
+  const created = await open(path, 'a', PRIVATE_FILE);
   await created.close();
   return open(path, 'r+');
 }
@@ -111,7 +112,7 @@ async function writeAll(file: FileHandle, bytes: Buffer, offset: number): Promis
 
 /** Makes the index when there is none; takes off a torn last line, which would become part of the next one. */
 async function repairIndex(path: string): Promise<void> {
-  await appendFile(path, '', { flush: true });
+  await appendFile(path, '', { flush: true, mode: PRIVATE_FILE });
   const text = await readFile(path, 'utf8');
   if (text !== '' && !text.endsWith('\n')) await replaceIndex(path, await boundaries(path));
 }
@@ -121,7 +122,7 @@ let replaced = 0;
 /** All at once: whoever reads finds the old index or the new one. */
 async function replaceIndex(path: string, kept: readonly Boundary[]): Promise<void> {
   const fresh = `${path}.${process.pid}.${(replaced += 1)}`;
-  const file = await open(fresh, 'w');
+  const file = await open(fresh, 'w', PRIVATE_FILE);
   try {
     await file.writeFile(kept.map(line).join(''));
     await file.datasync();

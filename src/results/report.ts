@@ -1,11 +1,14 @@
 import type { JobState, JobStatus } from '../domain/job.ts';
-import type { OperationName } from '../domain/operation.ts';
+import { type OperationName, OPERATIONS } from '../domain/operation.ts';
+import { ACCOUNT_STATUSES, type AccountStatus } from '../domain/outcome.ts';
 import type { Totals } from '../domain/totals.ts';
 
 /** What became of a job, as `--json` prints it. */
 export interface Report {
   job: string;
   operation: OperationName;
+  /** The job whose rows these are, run again. */
+  retryOf?: string;
   state: JobState;
   /** Why the state is what it is, where something said so. */
   reason?: string;
@@ -14,6 +17,8 @@ export interface Report {
   codes: Record<string, number>;
   /** Rows by relation, of a check. */
   relations: Record<string, number>;
+  /** Rows by AccountStatus; only of a check of accounts. */
+  accounts?: Record<AccountStatus, number>;
   calls: { planned: number; made: number; throttled: number; retried: number };
   /** From submission to the end, or to now. */
   seconds: number;
@@ -32,16 +37,24 @@ export function reportOf(
   return {
     job: job.id,
     operation: job.operation,
+    ...(job.retryOf !== undefined && { retryOf: job.retryOf }),
     state: job.state,
     ...(job.reason !== '' && { reason: job.reason }),
     totals: job.totals,
     codes: job.codes,
     relations: job.relations,
+    ...(OPERATIONS[job.operation].tells === 'account' && { accounts: accountsOf(job.accounts) }),
     calls: job.calls,
     seconds: Math.round(seconds * 1000) / 1000,
     callsPerSecond: seconds === 0 ? 0 : Math.round((job.calls.made / seconds) * 10) / 10,
     ...files,
   };
+}
+
+/** Both statuses, also where no account has one of them. */
+function accountsOf(counted: Record<string, number>): Record<AccountStatus, number> {
+  const counts = ACCOUNT_STATUSES.map((status) => [status, counted[status] ?? 0] as const);
+  return Object.fromEntries(counts) as Record<AccountStatus, number>;
 }
 
 /** 0: every row holds or waits for its peer, none invalid. 1: finished with others. 3: not finished. */

@@ -8,6 +8,7 @@ import { itemsOf } from './support/clients.ts';
 
 const { check, import: imports, add } = OPERATIONS;
 const OK = { ActionStatus: 'OK', ErrorCode: 0, ErrorInfo: '', ErrorDisplay: '' };
+const accountsCheck = OPERATIONS['accounts-check'];
 const ok = { settlement: { status: 'ok', code: 0, info: '' } };
 
 function answer(body: unknown, status = 200): Answer {
@@ -38,6 +39,37 @@ function short({ verdicts }: CallResult): string[] {
       : verdict.fault.kind;
   });
 }
+
+function account(id: string, status: unknown, code = 0): object {
+  return { UserID: id, ResultCode: code, ResultInfo: '', AccountStatus: status };
+}
+
+describe('account_check', () => {
+  const settled = (status: string) => ({ settlement: { status: 'ok', code: 0, info: '', account: status } });
+
+  test('tells of each account by its UserID whether it is imported', () => {
+    const body = { ResultItem: [account('b', 'NotImported'), account('a', 'Imported')], ...OK };
+    expect(classify(accountsCheck, itemsOf('a', 'b'), answer(body)).verdicts).toEqual([
+      settled('Imported'),
+      settled('NotImported'),
+    ]);
+  });
+
+  test('an item without a known AccountStatus, or of another account, says nothing', () => {
+    const body = { ResultItem: [account('a', 'imported'), account('b', undefined), result('c')], ...OK };
+    expect(short(classify(accountsCheck, itemsOf('a', 'b', 'c'), answer(body)))).toEqual(Array(3).fill('unreadable'));
+  });
+
+  test('a status beside a code is not believed', () => {
+    const body = { ResultItem: [account('a', 'NotImported', 70500)], ...OK };
+    expect(short(classify(accountsCheck, itemsOf('a'), answer(body)))).toEqual(['transient 70500']);
+  });
+
+  test('two entries of one account that contradict each other leave it unreadable', () => {
+    const body = { ResultItem: [account('a', 'Imported'), account('a', 'NotImported')], ...OK };
+    expect(short(classify(accountsCheck, itemsOf('a'), answer(body)))).toEqual(['unreadable']);
+  });
+});
 
 describe('the vendor’s samples', () => {
   test('friend_check', () => {

@@ -1,5 +1,6 @@
 /** Where a command writes: never over its input, nowhere it cannot, and told before anything is read or sent. */
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { COMPRESSED_LIMIT, outcomesIn, type Workplace, workplace } from '../support/command.ts';
@@ -28,12 +29,27 @@ test.each([
   { args: ['--out', 'x', '--rejects', 'x'], says: 'is also --out' },
   { args: ['--out', 'no/such/folder'], says: 'cannot be written' },
   { args: ['--out', '.'], says: 'is a directory' },
+  { args: ['--out', 'x'.repeat(300)], says: 'has too long a name' },
+  ...(process.platform === 'linux' ? [{ args: ['--out', '/proc/x'], says: 'cannot be written' }] : []),
 ])('$args is refused before anything is sent', async ({ args, says }) => {
   const before = readFileSync(file, 'utf8');
   const { code, stderr } = await place.run('check', file, ...args);
   expect({ code, says: stderr.includes(says) }).toEqual({ code: 2, says: true });
   expect(readFileSync(file, 'utf8')).toBe(before);
   expect((await simulator.meter('friend_check')).calls).toBe(0);
+});
+
+test('without rejects a file of an earlier run goes, and what is no file is left alone', async () => {
+  const stale = join(place.dir, 'friends.csv.rejects.jsonl');
+  writeFileSync(stale, 'of an earlier run\n');
+  expect((await place.report('check', file)).report.rejects).toBeNull();
+  expect(existsSync(stale)).toBe(false);
+
+  // As /dev/null is, which root may remove.
+  const pipe = join(place.dir, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  expect((await place.run('check', file, '--rejects', pipe)).code).toBe(0);
+  expect(statSync(pipe).isFIFO()).toBe(true);
 });
 
 test('a reader that closes the pipe early ends the printing, not the job', async () => {

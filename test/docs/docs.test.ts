@@ -6,24 +6,13 @@ import { describe, expect, test } from 'vitest';
 import { EXIT } from '../../src/cli/context.ts';
 import { type Steering, TRANSITIONS } from '../../src/domain/job.ts';
 import { STATUSES } from '../../src/domain/outcome.ts';
-import { type Setting, SETTING_NAMES, SETTINGS } from '../../src/settings.ts';
 import { SWITCHES } from '../../src/simulator/index.ts';
+import { tableRows } from './markdown.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
-/** The cells of all table rows of a document, without their backquotes. */
-function rowsOf(path: string): string[][] {
-  return read(path)
-    .split('\n')
-    .filter((line) => line.startsWith('| '))
-    .map((line) =>
-      line
-        .slice(1, line.lastIndexOf('|'))
-        .split(/(?<!\\)\|/)
-        .map((cell) => cell.replaceAll('`', '').trim()),
-    );
-}
+const rowsOf = (path: string): string[][] => tableRows(read(path));
 
 const markdown = (folder: string): string[] =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
@@ -33,20 +22,6 @@ const decisions = readdirSync(join(root, 'docs/decisions')).filter((name) => /^\
 
 describe('docs/operations.md', () => {
   const rows = rowsOf('docs/operations.md');
-
-  const rowOf = (name: string) => rows.find(([first]) => first === name);
-  const defaults = SETTING_NAMES.flatMap((name) => {
-    const setting: Setting<unknown> = SETTINGS[name];
-    return setting.default === undefined ? [] : [[name, setting.default] as const];
-  });
-
-  test.each(SETTING_NAMES)('names the setting %s', (name) => {
-    expect(rowOf(name)).toHaveLength(3);
-  });
-
-  test.each(defaults)('gives %s the default %s', (name, value) => {
-    expect(rowOf(name)?.[1]).toBe(value);
-  });
 
   test.each(Object.entries(EXIT))('names the exit code of %s', (_name, code) => {
     expect(rows.map(([first]) => first)).toContain(String(code));

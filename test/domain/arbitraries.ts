@@ -1,6 +1,13 @@
 import * as fc from 'fast-check';
 import type { Fields, Item } from '../../src/domain/chunk.ts';
-import { groupOutcomes, type Relation, type ResultEntry, type Settlement, STATUSES } from '../../src/domain/outcome.ts';
+import {
+  ACCOUNT_STATUSES,
+  groupOutcomes,
+  type Relation,
+  type ResultEntry,
+  type Settlement,
+  STATUSES,
+} from '../../src/domain/outcome.ts';
 
 /** Ids as they come, and as they should not: quotes, control characters, any plane, names of object members. */
 export const id = fc.oneof(
@@ -26,6 +33,7 @@ export const settlement: fc.Arbitrary<Settlement> = fc
     info: text,
     fault: fc.option(text, { nil: undefined }),
     relation: fc.option(relation, { nil: undefined }),
+    account: fc.option(fc.constantFrom(...ACCOUNT_STATUSES), { nil: undefined }),
     data: fc.option(fc.jsonValue({ maxDepth: 1 }), { nil: undefined, freq: 8 }),
   })
   .map(withoutAbsent);

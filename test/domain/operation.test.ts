@@ -14,18 +14,36 @@ type Body = Record<string, unknown>;
 const wire = (name: (typeof OPERATION_NAMES)[number], ...args: Parameters<(typeof OPERATIONS)['add']['request']>) =>
   JSON.parse(JSON.stringify(OPERATIONS[name].request(...args))) as Body;
 
-const itemsOf = (body: Body): (string | Body)[] => (body.To_Account ?? body.AddFriendItem) as (string | Body)[];
+const itemsOf = (body: Body): (string | Body)[] =>
+  (body.To_Account ?? body.AddFriendItem ?? body.CheckItem) as (string | Body)[];
 
 const added = (chosen: OperationOptions) => wire('add', 'a', [{ to: 'b', rows: 'forward', fields: ALL }], chosen);
 const checkType = (chosen: OperationOptions) => wire('check', 'a', [{ to: 'b', rows: 'both' }], chosen).CheckType;
 
+const ofPairs = OPERATION_NAMES.filter((name) => OPERATIONS[name].rows === 'pairs');
+
+test.each(ofPairs)('a request of %s names its From', (name) => {
+  fc.assert(
+    fc.property(id, items, options, (from, all, chosen) => {
+      expect(wire(name, from, all, chosen).From_Account).toBe(from);
+    }),
+  );
+});
+
+test('a request of accounts-check is its accounts and nothing else', () => {
+  const accounts = [
+    { to: 'b', rows: 'forward' },
+    { to: 'a', rows: 'forward' },
+  ] as const;
+  expect(wire('accounts-check', null, accounts, {})).toEqual({ CheckItem: [{ UserID: 'b' }, { UserID: 'a' }] });
+});
+
 describe.each(OPERATION_NAMES)('a request of %s', (name) => {
-  test('names From and every item once, in order, and holds no null', () => {
+  test('names every item once, in order, and holds no null', () => {
     fc.assert(
       fc.property(id, items, options, (from, all, chosen) => {
-        const body = wire(name, from, all, chosen);
-        expect(body.From_Account).toBe(from);
-        const named = itemsOf(body).map((one) => (typeof one === 'string' ? one : one.To_Account));
+        const body = wire(name, OPERATIONS[name].rows === 'pairs' ? from : null, all, chosen);
+        const named = itemsOf(body).map((one) => (typeof one === 'string' ? one : (one.To_Account ?? one.UserID)));
         expect(named).toEqual(all.map(({ to }) => to));
         expect(leaves(body)).not.toContain(null);
       }),
@@ -94,6 +112,7 @@ test('check asks both ways unless told otherwise', () => {
 
 test('what a call writes: nothing, From’s list, or the lists of both', () => {
   expect(OPERATIONS.check.writeSet({})).toBe('none');
+  expect(OPERATIONS['accounts-check'].writeSet({})).toBe('none');
   expect(OPERATIONS.import.writeSet({})).toBe('from');
   expect(OPERATIONS.add.writeSet({})).toBe('from-and-items');
   expect(OPERATIONS.add.writeSet({ single: true })).toBe('from');

@@ -2,7 +2,7 @@
  * G2: every accepted row gets exactly one outcome in the results file, whatever is killed, and whoever works on the
  * job at once. Real processes, real kills, a real service; what befriend says is compared with what happened.
  */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { Report } from '../../src/results/report.ts';
@@ -48,6 +48,17 @@ async function callsReach(count: number): Promise<void> {
   }
 }
 
+/** Resolves in the midst of an intake: some rows are staged, and there are more to come. */
+async function rowsAreStaged(home: string): Promise<void> {
+  const intake = join(home, 'intake');
+  for (;;) {
+    const [folder] = existsSync(intake) ? readdirSync(intake) : [];
+    const stage = statSync(join(intake, folder ?? '-', 'intake.tmp', 'stage'), { throwIfNoEntry: false });
+    if ((stage?.size ?? 0) > 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 async function expectWholeTruth(report: Report, of: readonly Row[] = rows): Promise<void> {
   expect(report.state).toBe('completed');
   const outcomes = outcomesIn(report.results as string);
@@ -82,9 +93,7 @@ test('kill -9 during intake accepts nothing: the same command begins anew', asyn
   const large = Array.from({ length: 300_000 }, (_, n) => [`u${n % 300}`, `v${n}`] as const);
   const file = place.csv('large.csv', large);
   const first = place.start('import', file);
-  await new Promise<void>((resolve) => {
-    first.child.stderr?.on('data', (data) => String(data).includes('reading') && resolve());
-  });
+  await rowsAreStaged(place.home);
   await place.killAll();
   expect((await first.done).stderr).not.toContain('accepted');
   expect(readdirSync(join(place.home, 'intake'))).toHaveLength(1);

@@ -82,7 +82,7 @@ describe('CSV and TSV', () => {
     ['a,b,c\n', /line 1: neither from nor to among its 3 columns/],
     ['\n\nonly\n', /line 3: neither from nor to among its 1 column /],
     ['from,to,From_Account\n', /line 1: the columns "from" and "From_Account" both mean from/],
-    [Buffer.from('\xff\xfef\0r\0', 'latin1'), /line 1: row: contains a NUL byte.*UTF-8/],
+    [Buffer.from('f\0r\0', 'latin1'), /line 1: row: contains a NUL byte.*UTF-8/],
     ['"from,to\na,b\n', /line 1: quote: not closed/],
   ])('refuses a file without usable columns: %j', async (content, message) => {
     const base = folder.next();

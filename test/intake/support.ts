@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { decodeChunk } from '../../src/domain/block.ts';
 import type { Chunk, Fields } from '../../src/domain/chunk.ts';
 import { OPERATIONS, type OperationName } from '../../src/domain/operation.ts';
-import { prepare, type Prepared, type PrepareOptions } from '../../src/intake/prepare.ts';
-import type { Source } from '../../src/intake/source.ts';
+import { type Origin, prepare, type Prepared, type PrepareOptions } from '../../src/intake/prepare.ts';
 import { openSpool } from '../../src/intake/spool.ts';
 
 export interface Reject {
@@ -60,7 +59,7 @@ export async function takeFile(base: string, content: string | Buffer, settings:
   return take(base, { kind: 'file', path }, settings);
 }
 
-export async function take(base: string, source: Source, settings: Settings = {}): Promise<Taken> {
+export async function take(base: string, source: Origin, settings: Settings = {}): Promise<Taken> {
   const options = optionsFor(base, settings);
   const prepared = await prepare(source, options);
   const chunks = await readChunks(options.dir);

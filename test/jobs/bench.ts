@@ -7,6 +7,7 @@ import type { OutcomeGroup } from '../../src/domain/outcome.ts';
 import type { CallParts } from '../../src/jobs/call.ts';
 import { createLedger } from '../../src/jobs/ledger.ts';
 import { createLimiter, type Limiter } from '../../src/limiter/limiter.ts';
+import { reportTrouble } from '../../src/jobs/trouble.ts';
 import { createLog } from '../../src/log.ts';
 import type { SimulatorSettings } from '../../src/simulator/simulate.ts';
 import { APP, AT, KEYS } from './support.ts';
@@ -28,6 +29,7 @@ export function callParts(redis: Redis, simulator: SimulatorSettings, given: Par
       random: Math.random,
     }),
     limiter: freshLimiter(redis),
+    trouble: reportTrouble(redis, KEYS, 'friend_import', () => performance.now()),
     policy: {
       attempts: 3,
       curves: DEFAULT_CURVES,

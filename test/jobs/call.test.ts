@@ -235,6 +235,15 @@ test('an API that nobody reaches: again later, no attempt, no call', async () =>
   expect((await parts.ledger.status(job.id))?.calls).toMatchObject({ made: 0, retried: 0 });
 });
 
+test('a call that could not leave before is no retry when it goes', async () => {
+  const job = await jobOf('back-again', ['b', 'c']);
+  const nowhere = callParts(server.redis, { ...simulator, baseUrl: 'http://127.0.0.1:1' }, { limiter: parts.limiter });
+  expect(await callOf(job, { chat: nowhere.chat })).toEqual({ kind: 'again', afterMs: 200 });
+  nowhere.chat.close();
+  expect(await callOf(job)).toEqual({ kind: 'done' });
+  expect((await parts.ledger.status(job.id))?.calls).toMatchObject({ made: 1, retried: 0 });
+});
+
 test('stopped before it was sent: nothing is called or spent, and the chunk is as it was', async () => {
   const job = await jobOf('stopping', ['b', 'c']);
   expect(await callOf(job, {}, AbortSignal.abort(new Error('stopped')))).toEqual({ kind: 'again', afterMs: 0 });

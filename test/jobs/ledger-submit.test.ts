@@ -54,6 +54,8 @@ test('a new job exists whole: descriptor, running, active, listed, named by its 
     },
     codes: {},
     relations: {},
+    accounts: {},
+    closed: 0,
     calls: { planned: 3, made: 0, throttled: 0, retried: 0 },
     delivered: false,
     finishedAt: '',

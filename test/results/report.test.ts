@@ -17,7 +17,9 @@ function statusOf({ settled = { ok: 10 }, invalid = 0, duplicate = 0, ...given }
     totals: totalsOf(intake, settled),
     codes: { 30003: 1 },
     relations: { BothWay: 2 },
+    accounts: {},
     calls: { planned: 4, made: 5, throttled: 0, retried: 1 },
+    closed: 0,
     delivered: true,
     finishedAt: new Date(START + 2000).toISOString(),
     ...given,
@@ -48,6 +50,12 @@ test('the report of a finished job counts its time to the end, and has what the 
     callsPerSecond: 2.5,
     ...FILES,
   });
+});
+
+test('a check of accounts is reported with both of its counts; other operations have none', () => {
+  const job = { ...statusOf(), operation: 'accounts-check' as const, accounts: { NotImported: 3 } };
+  expect(reportOf(job, FILES, START)).toMatchObject({ accounts: { Imported: 0, NotImported: 3 } });
+  expect(reportOf(statusOf(), FILES, START)).not.toHaveProperty('accounts');
 });
 
 test('of a job that is not over, time counts to now; without time there is no rate', () => {

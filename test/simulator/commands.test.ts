@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { OPERATIONS } from '../../src/domain/operation.ts';
+import { FAULT_PRESETS } from '../../src/simulator/faults.ts';
 import { friendsOf, seedFriends, setAccounts, accountsSchema } from '../../src/simulator/truth.ts';
 import { adding, check, codes, makeService, many, SOURCE } from './service-support.ts';
 
@@ -249,6 +250,24 @@ describe('account_check', () => {
       ErrorInfo: '',
     });
   });
+
+  test.each(['none', 'mild', 'rough'] as const)(
+    'says what friend_import says of every account, faults %s',
+    (faults) => {
+      const plan = { ...FAULT_PRESETS[faults], calls: {}, transient: [], permanent: [], missing: 0.1 };
+      const service = makeService({ faults: plan, accounts: { missing: ['many7'], imported: ['ann', 'many8'] } });
+      const ids = many(100);
+      const { ResultItem: checked = [] } = service.call('account_check', accountsBody(100));
+      const absent = checked.filter(({ AccountStatus }) => AccountStatus === 'NotImported').map(({ UserID }) => UserID);
+      const { ResultItem: imported = [] } = service.call('friend_import', adding('ann', ids));
+      expect(imported.filter(({ ResultCode }) => ResultCode === 30003).map(({ To_Account }) => To_Account)).toEqual(
+        absent,
+      );
+      expect(absent).toContain('many7');
+      expect(absent).not.toContain('many8');
+      expect(service.call('friend_import', adding('many7', ['ann'])).ErrorCode).toBe(30003);
+    },
+  );
 
   test('takes 100 accounts, not 101', () => {
     const service = makeService();

@@ -1,0 +1,48 @@
+import type { AppConfig, Config } from '../config.ts';
+import { openBefriend } from '../befriend.ts';
+import { secondsBeside } from '../domain/forecast.ts';
+import { type OperationName, OPERATIONS } from '../domain/operation.ts';
+import { rateOf } from '../jobs/rate.ts';
+import type { Log } from '../log.ts';
+import { placeOf } from '../redis/place.ts';
+import { probe } from '../redis/probe.ts';
+
+/** How long calls take, alone at the limit and beside the jobs that run now. */
+export interface Forecast {
+  /** Calls a second at the limit. */
+  ceiling: number;
+  /** Alone. */
+  seconds: number;
+  /** Null where there is nobody to ask: no app is set, or no Redis answers. */
+  beside: { jobs: number; calls: number; seconds: number } | null;
+}
+
+/** A forecast is a courtesy: what cannot be asked is left out, and nothing is started for it. */
+export async function forecast(
+  operation: OperationName,
+  calls: number,
+  { config, log }: { config: Config; log: Log },
+): Promise<Forecast> {
+  const { tuning } = config;
+  const ceiling = (rateOf(OPERATIONS[operation].command, tuning.callsPerSecond) * 1000) / tuning.windowMs;
+  const alone = { ceiling, seconds: calls / ceiling };
+  if (config.sdkAppId === null || !(await redisRuns(config))) return { ...alone, beside: null };
+  try {
+    const befriend = await openBefriend({ config: config as AppConfig, log });
+    try {
+      const { jobs, limit } = await befriend.outlook(operation);
+      const left = jobs.map((job) => job.callsLeft);
+      const total = left.reduce((sum, n) => sum + n, 0);
+      return { ...alone, beside: { jobs: jobs.length, calls: total, seconds: secondsBeside(calls, left, limit) } };
+    } finally {
+      await befriend.close();
+    }
+  } catch {
+    return { ...alone, beside: null };
+  }
+}
+
+async function redisRuns({ redisUrl, home }: Config): Promise<boolean> {
+  if (redisUrl !== null) return true;
+  return (await probe(placeOf(home).socket).catch(() => 'gone')) === 'ready';
+}

@@ -1,0 +1,25 @@
+import type { Redis } from 'ioredis';
+import { createLimiter, type Limiter, type LimiterLog } from '../limiter/limiter.ts';
+import { rateOf } from './rate.ts';
+import type { Tuning } from './roles.ts';
+
+export interface CommandLimiterParts {
+  redis: Redis;
+  sdkAppId: number;
+  tuning: Tuning;
+  log?: LimiterLog;
+}
+
+/** This process's end of the limiter of one API command: the same for everybody who calls it. */
+export function commandLimiter(command: string, { redis, sdkAppId, tuning, log }: CommandLimiterParts): Limiter {
+  return createLimiter({
+    redis,
+    app: sdkAppId,
+    command,
+    rate: { calls: rateOf(command, tuning.callsPerSecond), windowMs: tuning.windowMs },
+    ...(tuning.marginMs !== null && { marginMs: tuning.marginMs }),
+    latenessMs: tuning.latenessMs,
+    callTimeoutMs: tuning.callTimeoutMs,
+    log,
+  });
+}

@@ -1,0 +1,234 @@
+import type { Redis } from 'ioredis';
+import type { Finding } from '../domain/finding.ts';
+
+/** What a Redis says of itself, as far as befriend cares. */
+export interface RedisFacts {
+  server: 'redis' | 'valkey';
+  /** Valkey's own version where it is one. Empty when the server does not say. */
+  version: string;
+  role: 'master' | 'replica';
+  cluster: boolean;
+  /** 0: no limit. */
+  maxmemoryBytes: number;
+  usedBytes: number;
+  /** What it does when it is full, e.g. `noeviction`. Empty when the server does not say. */
+  policy: string;
+  appendonly: boolean;
+  /** `always`, `everysec`, `no`; `unknown` where CONFIG is forbidden, as on most managed servers. */
+  appendfsync: string;
+  /** Writes snapshots by itself. Where CONFIG is forbidden: it has written one since its start, or before. */
+  rdbSaves: boolean;
+  /** The last write of AOF or snapshot came to disk. */
+  lastWriteOk: boolean;
+  /** Round trips of a small command. */
+  latencyMs: { p50: number; max: number };
+  /** The server's clock less ours, after half a round trip. */
+  clockOffsetMs: number;
+}
+
+/** Enough for a median; the first is left out, since its code is not compiled yet. */
+const ROUND_TRIPS = 20;
+/** A server far away is measured by fewer, ms. */
+const MEASURE_MS = 2000;
+const OLDEST = [6, 2] as const;
+/** A slot is granted by Redis and used some milliseconds later: above this, the limiter waits more than it calls. */
+const SLOW_MS = 10;
+/** Delays of retries and UserSigs are made with our clock, slots with Redis': seconds do no harm, minutes may. */
+const CLOCK_OFF_MS = 30_000;
+/** Part of maxmemory from which on it counts as nearly full. */
+const NEARLY_FULL = 0.85;
+const MIB = 1_048_576;
+
+/**
+ * Asks a connected Redis what it is. Reads only. Works with INFO and TIME alone, where CONFIG is forbidden.
+ * @param now monotonic ms
+ * @param wallClock ms since 1970
+ * @throws the server's refusal when INFO or TIME are not allowed
+ */
+export async function inspectRedis(redis: Redis, now: () => number, wallClock: () => number): Promise<RedisFacts> {
+  const [info, config] = [factsIn(await redis.info()), await configOf(redis)];
+  return { ...readInfo(info, config), ...(await measure(redis, now, wallClock)) };
+}
+
+/** What INFO alone says: without latency and clock, for a look at the start of a command. */
+export type StatedFacts = Omit<RedisFacts, 'latencyMs' | 'clockOffsetMs'>;
+
+/** @param config of CONFIG GET; empty where it is forbidden */
+export function readInfo(info: ReadonlyMap<string, string>, config: ReadonlyMap<string, string>): StatedFacts {
+  const text = (name: string): string => info.get(name) ?? '';
+  const valkey = info.get('valkey_version');
+  const save = config.get('save');
+  return {
+    server: valkey === undefined ? 'redis' : 'valkey',
+    version: valkey ?? text('redis_version'),
+    role: text('role') === 'slave' ? 'replica' : 'master',
+    cluster: text('cluster_enabled') === '1',
+    maxmemoryBytes: Number(info.get('maxmemory') ?? 0),
+    usedBytes: Number(info.get('used_memory') ?? 0),
+    policy: text('maxmemory_policy'),
+    appendonly: text('aof_enabled') === '1',
+    appendfsync: config.get('appendfsync') ?? 'unknown',
+    rdbSaves: save === undefined ? Number(info.get('rdb_saves') ?? 0) > 0 : save !== '',
+    lastWriteOk: !['aof_last_write_status', 'rdb_last_bgsave_status'].some((name) => text(name) === 'err'),
+  };
+}
+
+/** The lines of INFO. */
+export function factsIn(info: string): Map<string, string> {
+  const pairs = info
+    .split(/\r?\n/)
+    .filter((line) => line.includes(':') && !line.startsWith('#'))
+    .map((line): [string, string] => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]);
+  return new Map(pairs);
+}
+
+/** CONFIG is only a help: managed servers forbid it, or have no such command. */
+async function configOf(redis: Redis): Promise<Map<string, string>> {
+  const config = new Map<string, string>();
+  for (const name of ['appendfsync', 'save']) {
+    const pair = (await redis.config('GET', name).catch(() => [])) as string[];
+    if (pair.length === 2) config.set(pair[0]!, pair[1]!);
+  }
+  return config;
+}
+
+async function measure(
+  redis: Redis,
+  now: () => number,
+  wallClock: () => number,
+): Promise<Pick<RedisFacts, 'latencyMs' | 'clockOffsetMs'>> {
+  await redis.time();
+  const trips: { ms: number; offset: number }[] = [];
+  const begun = now();
+  while (trips.length === 0 || (trips.length < ROUND_TRIPS && now() - begun < MEASURE_MS)) {
+    const [started, startedAt] = [now(), wallClock()];
+    const [seconds, micros] = (await redis.time()).map(Number);
+    const ms = now() - started;
+    trips.push({ ms, offset: seconds! * 1000 + micros! / 1000 - (startedAt + ms / 2) });
+  }
+  trips.sort((a, b) => a.ms - b.ms);
+  // The fastest trip tells the clock best: half of it is the largest error.
+  return {
+    latencyMs: { p50: trips[trips.length >> 1]!.ms, max: trips.at(-1)!.ms },
+    clockOffsetMs: trips[0]!.offset,
+  };
+}
+
+/** Every way in which a Redis can be wrong for befriend, or right. Pure. */
+export function judgeRedis(facts: RedisFacts): Finding[] {
+  return [...judgeStated(facts), judgeLatency(facts), judgeClock(facts)];
+}
+
+/** The part of `judgeRedis` that needs no measuring. */
+export function judgeStated(facts: StatedFacts): Finding[] {
+  return [
+    judgeVersion(facts),
+    ...judgePlace(facts),
+    judgeEviction(facts),
+    judgeMemory(facts),
+    ...judgePersistence(facts),
+  ];
+}
+
+function judgeVersion({ server, version }: StatedFacts): Finding {
+  const area = 'redis version';
+  const name = server === 'valkey' ? 'Valkey' : 'Redis';
+  if (version === '') {
+    const advice = 'befriend needs Redis 6.2 or later, or Valkey; one that behaves like them may do.';
+    return { level: 'warning', area, text: 'the server does not tell its version', advice };
+  }
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const old = server === 'redis' && (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]));
+  if (!old) return { level: 'ok', area, text: `${name} ${version}` };
+  return {
+    level: 'problem',
+    area,
+    text: `it is ${name} ${version}, and befriend needs Redis 6.2 or later, or Valkey`,
+    advice: 'Upgrade it, set REDIS_URL to another, or leave REDIS_URL out: befriend then starts a private Redis.',
+  };
+}
+
+function judgePlace({ role, cluster }: StatedFacts): Finding[] {
+  const findings: Finding[] = [];
+  if (role === 'replica')
+    findings.push({
+      level: 'problem',
+      area: 'redis role',
+      text: 'it is a read-only replica, and befriend writes',
+      advice: 'Set REDIS_URL to the master (primary) endpoint.',
+    });
+  if (cluster)
+    findings.push({
+      level: 'warning',
+      area: 'redis cluster',
+      text: 'it is a node of a Redis Cluster, and befriend speaks to one node only',
+      advice: 'All keys of an app share one slot: REDIS_URL must name the node that has it, or a proxy endpoint.',
+    });
+  return findings;
+}
+
+function judgeEviction({ policy }: StatedFacts): Finding {
+  const area = 'redis eviction';
+  if (policy === 'noeviction') return { level: 'ok', area, text: 'maxmemory-policy noeviction' };
+  if (policy === '') {
+    const advice = 'Make sure that maxmemory-policy is noeviction: a Redis that evicts loses rows silently.';
+    return { level: 'warning', area, text: 'the server does not tell its maxmemory-policy', advice };
+  }
+  return {
+    level: 'warning',
+    area,
+    text: `maxmemory-policy is ${policy}: when it is full it drops keys, and with them rows of jobs, silently`,
+    advice: 'Set it to noeviction: CONFIG SET maxmemory-policy noeviction, or in the console of the provider.',
+  };
+}
+
+function judgeMemory({ maxmemoryBytes, usedBytes }: StatedFacts): Finding {
+  const area = 'redis memory';
+  const used = `${Math.ceil(usedBytes / MIB)} MiB`;
+  if (maxmemoryBytes === 0) return { level: 'ok', area, text: `${used} used, no maxmemory` };
+  const text = `${used} of ${Math.floor(maxmemoryBytes / MIB)} MiB used`;
+  if (usedBytes < NEARLY_FULL * maxmemoryBytes) return { level: 'ok', area, text };
+  const advice = 'Make room or raise maxmemory: a full Redis refuses every write, and then nobody calls.';
+  return { level: 'warning', area, text: `it is nearly full: ${text}`, advice };
+}
+
+function judgePersistence(facts: StatedFacts): Finding[] {
+  const { appendonly, appendfsync, rdbSaves, lastWriteOk } = facts;
+  const area = 'redis persistence';
+  const findings: Finding[] = [];
+  const warn = (text: string, advice: string): number => findings.push({ level: 'warning', area, text, advice });
+  const aof = 'Set appendonly yes and appendfsync everysec.';
+  if (!appendonly && !rdbSaves) warn('nothing is written to disk: a restart of Redis loses all jobs', aof);
+  else if (!appendonly) warn('only snapshots are written: a restart of Redis loses what came after the last', aof);
+  else if (appendfsync === 'no') warn('appendfsync is no: a power cut may lose half a minute of outcomes', aof);
+  if (!lastWriteOk)
+    findings.push({
+      level: 'problem',
+      area,
+      text: 'its last write to disk failed; it may refuse every write until that is mended',
+      advice: 'Free the disk of the Redis server and see its log.',
+    });
+  if (findings.length > 0) return findings;
+  const fsync = appendfsync === 'unknown' ? 'appendfsync not told' : `appendfsync ${appendfsync}`;
+  return [{ level: 'ok', area, text: `appendonly yes, ${fsync}` }];
+}
+
+function judgeLatency({ latencyMs: { p50, max } }: RedisFacts): Finding {
+  const area = 'redis latency';
+  const text = `${p50.toFixed(1)} ms a round trip, ${max.toFixed(1)} ms at most`;
+  if (p50 <= SLOW_MS) return { level: 'ok', area, text };
+  return {
+    level: 'warning',
+    area,
+    text,
+    advice: 'Run the role `call` nearer to Redis: slots are given up when they come late.',
+  };
+}
+
+function judgeClock({ clockOffsetMs }: RedisFacts): Finding {
+  const area = 'redis clock';
+  const off = Math.abs(clockOffsetMs);
+  const text = `${(off / 1000).toFixed(off < 10_000 ? 3 : 0)} s ${clockOffsetMs < 0 ? 'behind' : 'ahead of'} this machine's`;
+  if (off <= CLOCK_OFF_MS) return { level: 'ok', area, text };
+  return { level: 'warning', area, text, advice: 'Let both machines follow NTP: retries are timed by both clocks.' };
+}

@@ -1,0 +1,108 @@
+import { expect, test } from 'vitest';
+import { openPace } from '../../src/cli/pace.ts';
+import type { JobStatus } from '../../src/domain/job.ts';
+import type { Outlook } from '../../src/jobs/outlook.ts';
+
+const jobWith = (given: { made?: number; retried?: number; closed?: number; state?: JobStatus['state'] }): JobStatus =>
+  ({
+    id: 'mine',
+    operation: 'import',
+    state: given.state ?? 'running',
+    closed: given.closed ?? 0,
+    calls: { planned: 10_000, made: given.made ?? 0, throttled: 0, retried: given.retried ?? 0 },
+  }) as JobStatus;
+
+const outlook = (jobs: Outlook['jobs'] = [], given: Partial<Outlook> = {}): Outlook => ({
+  ceiling: 200,
+  limit: 200,
+  jobs,
+  lastDelayMs: 0,
+  trouble: null,
+  ...given,
+});
+
+test('the first forecast is the limit; later ones go by what all jobs of the command really got', () => {
+  const pace = openPace(true);
+  const looks = Array.from({ length: 60 }, (_, n) => {
+    const made = n * 75; // 150 calls a second, two looks a second
+    const job = jobWith({ made, closed: made });
+    return pace(job, outlook([{ id: 'mine', callsLeft: 10_000 - made, made }]), n * 500);
+  });
+  expect(looks[0]).toMatchObject({ secondsLeft: 50, callsPerSecond: 0, others: 0, note: null });
+  expect(looks[59]!.callsPerSecond).toBeCloseTo(150);
+  expect(looks[59]!.secondsLeft).toBeCloseTo((10_000 - 59 * 75) / 150);
+});
+
+test('other jobs of the command are part of the time that is left', () => {
+  const { secondsLeft, others } = openPace(true)(
+    jobWith({}),
+    outlook([
+      { id: 'mine', callsLeft: 10_000, made: 0 },
+      { id: 'small', callsLeft: 2000, made: 0 },
+      { id: 'large', callsLeft: 90_000, made: 500 },
+    ]),
+    0,
+  );
+  expect({ secondsLeft, others }).toEqual({ secondsLeft: 22_000 / 200, others: 2 });
+});
+
+test('a job that ends beside this one takes nothing back from what was got', () => {
+  const pace = openPace(true);
+  for (let n = 0; n < 20; n++) {
+    const jobs = [{ id: 'mine', callsLeft: 5000, made: 50 * n }];
+    if (n < 10) jobs.push({ id: 'other', callsLeft: 10, made: 50 * n });
+    pace(jobWith({ made: 50 * n, closed: 50 * n }), outlook(jobs), 500 * n);
+  }
+  const last = pace(
+    jobWith({ made: 1000, closed: 1000 }),
+    outlook([{ id: 'mine', callsLeft: 9000, made: 1000 }]),
+    10_000,
+  );
+  expect(last.secondsLeft).toBeGreaterThan(9000 / 200);
+  expect(last.secondsLeft).toBeLessThan(9000 / 100);
+});
+
+test.each([
+  [
+    'an API that is away',
+    { trouble: 'connection refused' },
+    'calls fail (connection refused); trying again until they pass',
+  ],
+  ['a lowered limit', { limit: 100 }, 'the service said "too fast": 100 of 200 calls/s are allowed for now'],
+])('%s is said, with what befriend does about it', (_, given, says) => {
+  const { note, secondsLeft } = openPace(true)(jobWith({}), outlook([], given), 0);
+  expect(note).toBe(says);
+  expect(secondsLeft).toBe('trouble' in given ? null : 100);
+});
+
+test('silence is explained: rows that wait where this process calls, a missing worker elsewhere', () => {
+  const looked = (here: boolean, made: number) => {
+    const pace = openPace(here);
+    for (let n = 0; n < 60; n++) pace(jobWith({ made }), outlook(), n * 500);
+    return pace(jobWith({ made }), outlook(), 30_000);
+  };
+  expect(looked(true, 5).note).toBe('no call for 30 s: the rows that are left wait for another try');
+  expect(looked(false, 0).note).toBe('no call for 30 s: is a worker running? (befriend worker)');
+  expect(looked(false, 5).note).toBe('no call for 30 s');
+  expect(looked(true, 5).secondsLeft).toBeNull();
+  expect(openPace(true)(jobWith({ state: 'paused' }), outlook(), 0).note).toBe('paused: no new calls');
+  expect(openPace(true)(jobWith({ state: 'completed' }), outlook(), 0).note).toBeNull();
+});
+
+test('no job is over before the last chunk that waits has come back', () => {
+  const job = jobWith({ made: 10_000, closed: 9990 });
+  const { secondsLeft } = openPace(true)(
+    job,
+    outlook([{ id: 'mine', callsLeft: 10, made: 10_000 }], { lastDelayMs: 6500 }),
+    0,
+  );
+  expect(secondsLeft).toBe(7);
+});
+
+test('jobs that share the limit are named where nothing else is to be said', () => {
+  const two = [
+    { id: 'mine', callsLeft: 10, made: 0 },
+    { id: 'other', callsLeft: 10, made: 0 },
+  ];
+  expect(openPace(true)(jobWith({}), outlook(two), 0).note).toBe('shares the limit with 1 running job');
+});

@@ -1,0 +1,148 @@
+/** What a dry run found, letter for letter, and what `--json` prints of it. */
+import { expect, test } from 'vitest';
+import type { Forecast } from '../../src/cli/forecast.ts';
+import { plannedReport, plannedText } from '../../src/cli/planned.ts';
+import type { Prepared } from '../../src/intake/prepare.ts';
+import type { RejectKind } from '../../src/intake/rejects.ts';
+
+const REJECTS = 'friends.csv.rejects.jsonl';
+const ALONE: Forecast = { ceiling: 200, seconds: 123.4567, beside: { jobs: 0, calls: 0, seconds: 123.4567 } };
+const beside = (jobs: number, seconds: number): Forecast => ({
+  ...ALONE,
+  beside: { jobs, calls: 5000 * jobs, seconds },
+});
+
+/** Rows of a large file with nothing wrong, but for what is given. */
+function preparedWith(given: Partial<Prepared['totals']> = {}, byReason: RejectKind[] = []): Prepared {
+  return {
+    totals: { rows: 2_000_000, invalid: 0, duplicate: 0, accepted: 2_000_000, ...given },
+    chunks: 24_691,
+    accounts: 23_456,
+    digest: 'd1',
+    warnings: [],
+    rejects: { count: byReason.reduce((sum, { count }) => sum + count, 0), byReason },
+    dir: '/home/intake/x',
+  };
+}
+
+const DIRTY = preparedWith({ rows: 2_001_260, invalid: 1250, duplicate: 10 }, [
+  {
+    reason: 'to: empty',
+    count: 1246,
+    examples: [
+      { line: 7, text: 'ann,' },
+      { line: 1234, text: 'bob,,x' },
+      { line: 1_000_000, text: 'cem,' },
+    ],
+  },
+  { reason: 'duplicate of an earlier line', count: 10, examples: [{ line: 99, text: 'ann,bob' }] },
+  {
+    reason: 'from and to are the same account',
+    count: 4,
+    examples: [
+      { line: 9, text: 'ann,ann' },
+      { line: 10, text: 'bob,bob' },
+    ],
+  },
+]);
+
+const textOf = (prepared: Prepared, forecast: Forecast, asked = false, rejects = REJECTS): string[] =>
+  plannedText(plannedReport(prepared, 'import', rejects, forecast), prepared, asked).split('\n');
+
+/** The line of the text that has this name. */
+const lineOf = (name: string, lines: string[]) => lines.filter((line) => line.startsWith(`  ${name} `));
+
+test('a clean file', () => {
+  expect(textOf(preparedWith(), ALONE)).toEqual([
+    'import: dry run, nothing was sent',
+    '  rows       2,000,000',
+    '  accepted   2,000,000',
+    '  invalid    0',
+    '  duplicate  0',
+    '  accounts   23,456',
+    '  calls      24,691',
+    '  time       2 min 4 s at 200 calls/s',
+    '',
+  ]);
+});
+
+test('a dirty file: reasons with their first rows, and where all of them are', () => {
+  const lines = textOf(DIRTY, ALONE);
+  expect(lines).toEqual([
+    'import: dry run, nothing was sent',
+    '  rows       2,001,260',
+    '  accepted   2,000,000',
+    '  invalid    1,250',
+    '  duplicate  10',
+    '  accounts   23,456',
+    '  calls      24,691',
+    '  time       2 min 4 s at 200 calls/s',
+    '',
+    '  not accepted',
+    '    1,246 × to: empty',
+    '      line 7          ann,',
+    '      line 1,234      bob,,x',
+    '      line 1,000,000  cem,',
+    '    10 × duplicate of an earlier line',
+    '      line 99  ann,bob',
+    '    4 × from and to are the same account',
+    '      line 9   ann,ann',
+    '      line 10  bob,bob',
+    '',
+    '  rejects    friends.csv.rejects.jsonl',
+    '',
+  ]);
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(80);
+});
+
+test('with the accounts checked, calls were made, but nothing was written', () => {
+  expect(textOf(preparedWith(), ALONE, true)[0]).toBe('import: dry run, nothing was written');
+});
+
+test('the time alone, and beside the jobs that run now', () => {
+  const time = (forecast: Forecast) => lineOf('time', textOf(preparedWith(), forecast));
+  expect(time(ALONE)).toEqual(['  time       2 min 4 s at 200 calls/s']);
+  expect(time({ ...ALONE, beside: null })).toEqual(['  time       2 min 4 s at 200 calls/s']);
+  expect(time(beside(1, 148.4))).toEqual(['  time       2 min 4 s at 200 calls/s; 2 min 29 s beside 1 running job']);
+  const [three] = time(beside(3, 3 * 86_400));
+  expect(three).toBe('  time       2 min 4 s at 200 calls/s; 72 h 0 min beside 3 running jobs');
+  expect(three!.length).toBeLessThan(80);
+});
+
+test('the report of a clean file, as --json prints it', () => {
+  expect(plannedReport(preparedWith(), 'check', REJECTS, ALONE)).toEqual({
+    job: null,
+    operation: 'check',
+    state: 'planned',
+    totals: {
+      rows: 2_000_000,
+      invalid: 0,
+      duplicate: 0,
+      accepted: 2_000_000,
+      ok: 0,
+      satisfied: 0,
+      pending: 0,
+      failed: 0,
+      unknown: 0,
+      skipped: 0,
+      open: 2_000_000,
+    },
+    codes: {},
+    relations: {},
+    calls: { everyAccount: 24_691, planned: 24_691, lowerBound: null },
+    seconds: 123.457,
+    beside: { jobs: 0, calls: 0, seconds: 123.4567 },
+    callsPerSecond: 200,
+    results: null,
+    rejects: null,
+  });
+});
+
+test('the report names the rejects where there are any, and the jobs beside it where they are known', () => {
+  const report = plannedReport(DIRTY, 'import', REJECTS, beside(3, 600));
+  expect(report).toMatchObject({ rejects: REJECTS, beside: { jobs: 3, calls: 15_000, seconds: 600 } });
+  expect(report.totals).toMatchObject({ rows: 2_001_260, invalid: 1250, duplicate: 10, accepted: 2_000_000 });
+  expect(plannedReport(DIRTY, 'import', REJECTS, { ...ALONE, beside: null }).beside).toBeNull();
+  expect(lineOf('rejects', textOf(DIRTY, ALONE, false, 'on stdout'))).toEqual(['  rejects    on stdout']);
+  expect(lineOf('rejects', textOf(preparedWith(), ALONE))).toEqual([]);
+});
