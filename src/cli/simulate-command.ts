@@ -7,6 +7,7 @@ interface Flags {
   port: number;
   host: string;
   limit: number;
+  appLimit?: number;
   windowMs: number;
   readMs: number;
   writeMs: number;
@@ -34,6 +35,7 @@ export function simulateCommand(exit: (code: number) => void): Command {
     .option('--port <port>', '0: any free port', whole, 7301)
     .option('--host <host>', 'where it listens', '127.0.0.1')
     .option('--limit <calls>', 'calls a window of each friend command', whole, 200)
+    .option('--app-limit <calls>', 'calls a window of all commands together (default: no such limit)', whole)
     .option('--window-ms <ms>', 'length of the rate window', whole, 1000)
     .option('--read-ms <ms>', 'service time of a read', whole, 20)
     .option('--write-ms <ms>', 'service time of a write', whole, 30)
@@ -75,12 +77,13 @@ async function run(flags: Flags): Promise<number> {
 }
 
 function optionsOf(flags: Flags): SimulatorOptionsInput {
-  const { port, host, limit, windowMs, seed, accounts } = flags;
+  const { port, host, limit, appLimit, windowMs, seed, accounts } = flags;
   try {
     return {
       port,
       host,
       limit,
+      appLimit,
       windowMs,
       seed,
       serviceTimeMs: { read: flags.readMs, write: flags.writeMs },

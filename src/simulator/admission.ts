@@ -45,8 +45,21 @@ export function admit(request: ServiceRequest, command: Command, context: Contex
   const signed = verify(usersig, identifier, context);
   if (!signed.ok) throw new Refusal(codeOfSignature(signed.code, context), signed.info);
   if (identifier !== options.admin) throw new Refusal(60010, 'the caller is not an app admin');
-  if (!context.rate(command.name, command.limitShare).take(request.at, request.lo)) {
+  takeRate(request, command, context);
+}
+
+/** The command's own rate, then the app's. A call that either refuses uses up neither, unless rejected calls count. */
+function takeRate({ at, lo }: ServiceRequest, command: Command, context: Context): void {
+  const counted = context.switches['rejected-calls'] === 'counted';
+  const own = context.rate(command.name, command.limitShare);
+  const app = context.appRate();
+  if (!own.take(at, lo)) {
+    if (counted) app?.take(at, lo);
     throw new Refusal(60007, 'the call frequency of this REST API is exceeded');
+  }
+  if (app && !app.take(at, lo)) {
+    if (!counted) own.giveBack(at);
+    throw new Refusal(60011, 'the call frequency of all REST APIs of the SDKAppID together is exceeded');
   }
 }
 

@@ -25,6 +25,12 @@ export class ArrivalLog {
   }
 }
 
+/** The arrivals of several logs, by their stamps. */
+export function mergedPairs(logs: Iterable<ArrivalLog>): Float64Array<ArrayBuffer> {
+  const arrivals = [...logs].flatMap((log) => arrivalsOf(log.pairs())).toSorted((a, b) => a.at - b.at);
+  return Float64Array.from(arrivals.flatMap(({ lo, at }) => [lo, at]));
+}
+
 export function arrivalsOf(pairs: Float64Array): Arrival[] {
   return Array.from({ length: pairs.length / 2 }, (_, n) => ({
     lo: pairs[2 * n] as number,

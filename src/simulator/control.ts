@@ -1,12 +1,24 @@
 import { z } from 'zod';
 import { arrivalsOf } from './arrivals.ts';
 import { commandNamed } from './commands/index.ts';
-import type { Context } from './context.ts';
+import { ALL_COMMANDS, type Context } from './context.ts';
 import { Dice } from './dice.ts';
 import { readFaultPlan } from './faults.ts';
 import { readMeter } from './meter.ts';
 import { readSwitches } from './switches.ts';
-import { accountsSchema, friendsOf, pairsSchema, relationsSchema, seedFriends, setAccounts, truthOf } from './truth.ts';
+import {
+  accountOf,
+  accountsSchema,
+  entriesOf,
+  friendsOf,
+  pairsSchema,
+  profilesSchema,
+  relationsSchema,
+  seedFriends,
+  sentSchema,
+  setAccounts,
+  truthOf,
+} from './truth.ts';
 
 export const CONTROL_PREFIX = '/_simulator/';
 
@@ -27,7 +39,7 @@ const ok = (json: unknown): ControlAnswer => ({ status: 200, json });
 /** Method and path → what it does. Nothing here touches the log of arrivals, and calls here are not in it. */
 const HANDLERS: Record<string, Handler> = {
   'GET arrivals': (query, _body, target) => {
-    const pairs = target.context().arrivals(commandIn(query)).pairs();
+    const pairs = target.context().arrivalPairs(commandIn(query));
     if (query.get('format') === 'binary') return { status: 200, bytes: new Uint8Array(pairs.buffer) };
     return ok(arrivalsOf(pairs).map(({ lo, at }) => [lo, at]));
   },
@@ -35,14 +47,25 @@ const HANDLERS: Record<string, Handler> = {
     const context = target.context();
     const command = commandIn(query);
     const windowMs = numberIn(query, 'window') ?? context.options.windowMs;
-    const limit = numberIn(query, 'limit') ?? context.limitOf(command, commandNamed(command)?.limitShare ?? 1);
-    const arrivals = arrivalsOf(context.arrivals(command).pairs());
+    const limit = numberIn(query, 'limit') ?? limitOf(command, context);
+    const arrivals = arrivalsOf(context.arrivalPairs(command));
     return ok({ command, windowMs, limit, ...readMeter(arrivals, windowMs * 1000, limit) });
   },
   'GET friends': (query, _body, target) => ok(friendsOf(query.get('from') ?? '', target.context())),
   'GET ledger': (_query, _body, target) => ok(target.context().ledger.counts()),
   'GET conflicts': (_query, _body, target) => ok(target.context().conflicts.counts),
   'POST relations': (_query, body, target) => ok(truthOf(relationsSchema.parse(body), target.context())),
+  'POST entries': (_query, body, target) => ok(entriesOf(pairsSchema.parse(body), target.context())),
+  'POST profiles': (_query, body, target) => {
+    const context = target.context();
+    return ok(profilesSchema.parse(body).accounts.map((id) => accountOf(id, context)));
+  },
+  'POST sent': (_query, body, target) => {
+    const { command, pairs } = sentSchema.parse(body);
+    const { sent } = target.context();
+    if (!sent) throw new Error('nothing was counted: start or reset with countSent');
+    return ok(pairs.map(([from, to]) => sent.of(knownCommand(command), from, to)));
+  },
   'POST friends': (_query, body, target) => ok({ added: seedFriends(pairsSchema.parse(body), target.context()) }),
   'POST accounts': (_query, body, target) => {
     setAccounts(accountsSchema.parse(body), target.context());
@@ -60,6 +83,7 @@ const HANDLERS: Record<string, Handler> = {
     return ok(target.context().switches);
   },
   'POST limits': (_query, body, target) => {
+    // `*`: all commands together.
     target.context().setLimits(z.record(z.string(), z.number().int().positive()).parse(body));
     return ok(target.context().limits);
   },
@@ -90,10 +114,21 @@ export function control(
   }
 }
 
+/** The command that a query names, or all together. */
 function commandIn(query: URLSearchParams): string {
   const name = query.get('command') ?? '';
+  return name === ALL_COMMANDS ? name : knownCommand(name);
+}
+
+function knownCommand(name: string): string {
   if (!commandNamed(name)) throw new Error(`command: no command "${name}"`);
   return name;
+}
+
+/** The limit that holds: of all commands together, where the app has none, the general one of a command. */
+function limitOf(command: string, context: Context): number {
+  if (command === ALL_COMMANDS) return context.appLimit() ?? context.options.limit;
+  return context.limitOf(command, commandNamed(command)?.limitShare ?? 1);
 }
 
 function numberIn(query: URLSearchParams, name: string): number | null {

@@ -1,10 +1,20 @@
 import { PLAIN_KINDS, sumOfRates, type CallFault, type CallFaults, type FaultPlan } from './faults.ts';
 import { draw, drawOf, hashNumber, hashText } from './hash.ts';
 
-/** What one item's pair draws. `passesAt` is there for transient faults only. */
+/** What an item's pair, or a call without items, draws. One object per rule. */
 export type ItemFault =
-  | { kind: 'permanent'; code: number }
-  | { kind: 'transient'; code: number; passesAt: number; applied: boolean; rule: number };
+  | { kind: 'permanent'; code: number; info?: string }
+  | { kind: 'transient'; code: number; info?: string; passesAt: number; applied: boolean; rule: number };
+
+interface DrawnRule {
+  commands?: readonly string[] | undefined;
+  fraction: number;
+  of: 'pair' | 'to' | 'from';
+  /** Tells the draws of one rule from those of another. */
+  salt: number;
+  level: 'item' | 'envelope';
+  fault: ItemFault;
+}
 
 /** Draws faults from a plan. Counts tries, so it holds state; a new plan needs a new dice. */
 export class Dice {
@@ -12,12 +22,14 @@ export class Dice {
   readonly #seed: number;
   /** Tries of a call so far, by its identity; kept only while the plan has call faults. */
   readonly #callTries = new Map<string, number>();
+  readonly #rules: readonly DrawnRule[];
   /** Tries of a pair that a transient rule hits. */
   readonly #itemTries = new Map<string, number>();
 
   constructor(seed: number, plan: FaultPlan) {
     this.#seed = seed;
     this.plan = plan;
+    this.#rules = rulesOf(plan);
   }
 
   /** The fault of the next try of a call. A call is known by command, From, its first To and its number of items. */
@@ -44,28 +56,34 @@ export class Dice {
 
   /** The item faults of a command and a From, as a function of To; null where no rule can hit. */
   items(command: string, from: string): ((to: string) => ItemFault | null) | null {
-    const permanent = this.plan.permanent.flatMap((rule, n) => (concerns(rule.commands, command) ? [{ rule, n }] : []));
-    const transient = this.plan.transient.flatMap((rule, n) => (concerns(rule.commands, command) ? [{ rule, n }] : []));
-    if (permanent.length + transient.length === 0) return null;
-    const ofFrom = hashText(hashText(this.#seed | 0, command), from);
+    const rules = this.#rules.filter(({ level, commands }) => level === 'item' && concerns(commands, command));
+    if (rules.length === 0) return null;
     const ofTo = hashText(this.#seed | 0, command);
+    const ofFrom = hashText(ofTo, from);
     return (to) => {
       const ofPair = hashText(ofFrom, to);
-      for (const { rule, n } of permanent) {
-        const hash = rule.of === 'pair' ? ofPair : rule.of === 'from' ? ofFrom : hashText(ofTo, to);
-        if (hits(hash, 1000 + n, rule.fraction)) return { kind: 'permanent', code: rule.code };
-      }
-      for (const { rule, n } of transient) {
-        if (hits(ofPair, 2000 + n, rule.fraction)) {
-          return { kind: 'transient', code: rule.code, passesAt: rule.passesAt, applied: rule.applied, rule: n };
-        }
+      for (const { of, salt, fraction, fault } of rules) {
+        const hash = of === 'pair' ? ofPair : of === 'from' ? ofFrom : hashText(ofTo, to);
+        if (hits(hash, salt, fraction)) return fault;
       }
       return null;
     };
   }
 
-  /** Counts a try of a pair with a transient fault. True while the fault still shows. */
-  showsTransient(command: string, from: string, to: string, fault: ItemFault & { kind: 'transient' }): boolean {
+  /** The fault of every call of a command and a From as a whole. `level`: null for calls without items. */
+  whole(command: string, from: string, level: 'envelope' | null): ItemFault | null {
+    const rules = this.#rules.filter((rule) => level === null || rule.level === level);
+    if (rules.length === 0) return null;
+    const ofFrom = hashText(hashText(this.#seed | 0, command), from);
+    const hit = rules.find(
+      ({ commands, salt, fraction }) => concerns(commands, command) && hits(ofFrom, salt, fraction),
+    );
+    return hit?.fault ?? null;
+  }
+
+  /** Counts a try of a pair with a transient fault. True while a fault shows; a permanent one always does. */
+  shows(command: string, from: string, to: string, fault: ItemFault): boolean {
+    if (fault.kind === 'permanent') return true;
     const key = `${command}\n${from}\n${to}`;
     const n = (this.#itemTries.get(key) ?? 0) + 1;
     this.#itemTries.set(key, n);
@@ -76,6 +94,23 @@ export class Dice {
   triesOf(command: string, from: string, to: string): number {
     return this.#itemTries.get(`${command}\n${from}\n${to}`) ?? 0;
   }
+}
+
+/** Permanent rules come first, then the order given. */
+function rulesOf({ permanent, transient }: FaultPlan): DrawnRule[] {
+  return [
+    ...permanent.map(({ code, info, ...rule }, n) => ({
+      ...rule,
+      salt: 1000 + n,
+      fault: { kind: 'permanent' as const, code, info },
+    })),
+    ...transient.map(({ code, info, passesAt, applied, ...rule }, n) => ({
+      ...rule,
+      of: 'pair' as const,
+      salt: 2000 + n,
+      fault: { kind: 'transient' as const, code, info, passesAt, applied, rule: n },
+    })),
+  ];
 }
 
 function hits(hash: number, salt: number, fraction: number): boolean {

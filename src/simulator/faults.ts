@@ -2,9 +2,10 @@ import { z } from 'zod';
 
 const rate = z.number().min(0).max(1);
 const code = z.string().regex(/^\d{5}$/, 'an error code has five digits');
-const itemCode = z.number().int().min(1);
 /** Commands a rule is for. Absent: every command whose name begins with `friend_`. */
 const commands = z.array(z.string()).optional();
+/** ResultInfo or ErrorInfo beside the code. Absent: the simulator's own text. */
+const info = z.string().optional();
 
 const callFaults = z.strictObject({
   commands,
@@ -27,11 +28,27 @@ const callFaults = z.strictObject({
   codes: z.record(code, rate).default({}),
   /** ErrorCode of the whole call → rate; a write is applied all the same (60008: outcome unknown). */
   codesAfter: z.record(code, rate).default({}),
+  /** ErrorInfo of `codes` and `codesAfter`. */
+  info,
 });
 
-const transientRule = z.strictObject({
+/**
+ * What transient and permanent rules have in common. A call without items (friend_get, friend_delete_all) is hit as a
+ * whole, drawn by its From, whatever the level.
+ */
+const rule = {
   commands,
-  code: itemCode,
+  code: z.number().int().min(10_000, 'a code has five digits').max(99_999, 'a code has five digits'),
+  info,
+  /**
+   * `item`: the hit item answers the code. `envelope`: the whole call does, for every call of a hit From, and nothing is
+   * applied; account commands have no From, so all of their calls are hit or none.
+   */
+  level: z.enum(['item', 'envelope']).default('item'),
+};
+
+const transientRule = z.strictObject({
+  ...rule,
   /** Share of the pairs that are hit. */
   fraction: rate,
   /** The n-th try of a hit pair passes; the tries before it answer the code. */
@@ -41,8 +58,7 @@ const transientRule = z.strictObject({
 });
 
 const permanentRule = z.strictObject({
-  commands,
-  code: itemCode,
+  ...rule,
   /** Share of the pairs (or of the To or From accounts) that are hit. */
   fraction: rate,
   of: z.enum(['pair', 'to', 'from']).default('pair'),
@@ -71,6 +87,8 @@ export type FaultPlan = z.output<typeof faultPlanSchema>;
 export type FaultPlanInput = z.input<typeof faultPlanSchema>;
 
 export type CallFaults = z.output<typeof callFaults>;
+
+const WRITES = ['friend_import', 'friend_add', 'friend_update', 'friend_delete', 'friend_delete_all'];
 export const PLAIN_KINDS = [
   'badGateway',
   'badGatewayAfter',
@@ -130,7 +148,7 @@ export const FAULT_PRESETS = {
     transient: [
       { code: 30006, fraction: 0.02, passesAt: 2 },
       { code: 30007, fraction: 0.01, passesAt: 3, applied: true },
-      { code: 30008, fraction: 0.01, passesAt: 2, commands: ['friend_import', 'friend_add'] },
+      { code: 30008, fraction: 0.01, passesAt: 2, commands: WRITES },
     ],
     permanent: [
       { code: 30516, fraction: 0.01, of: 'to', commands: ['friend_add'] },

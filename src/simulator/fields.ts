@@ -113,7 +113,7 @@ export function readAddItem(value: unknown): FriendItem {
 }
 
 /** An element of friend_import's AddFriendItem: GroupName is an array, there are times and custom fields. */
-export function readImportItem(value: unknown, { options, switches }: Context): FriendItem {
+export function readImportItem(value: unknown, context: Context): FriendItem {
   const object = objectOf(value);
   const item = readCommon(object);
   item.addTime = integerField(object, 'AddTime');
@@ -130,16 +130,65 @@ export function readImportItem(value: unknown, { options, switches }: Context): 
     for (const element of arrayField(object, 'CustomItem').map(objectOf)) {
       const tag = textField(element, 'Tag') ?? '';
       const data = element.Value;
-      if (typeof data !== 'string' && !Number.isInteger(data)) throw decodeError();
-      const name = tag.startsWith(CUSTOM_PREFIX) ? tag.slice(CUSTOM_PREFIX.length) : '';
-      const registered = options.customTags ? options.customTags.includes(name) : CUSTOM_TAG.test(name);
-      if (!registered) item.wrong ??= 'Custom_Tag_Illegal';
-      if (typeof data === 'string' ? bytesAbove(data, CUSTOM_BYTES) : switches['integer-custom-value'] === '30001') {
-        item.wrong ??= 'Custom_Value_Illegal';
-      }
-      custom[tag] = data as string | number;
+      if (typeof data !== 'string' && !isInteger(data)) throw decodeError();
+      item.wrong ??= wrongCustom(tag, data, context);
+      custom[tag] = data;
     }
     item.fields.custom = custom;
   }
   return item;
+}
+
+function isInteger(value: unknown): value is number {
+  return Number.isInteger(value);
+}
+
+/** Why a custom tag can not have this value; null: it can. */
+function wrongCustom(tag: string, value: string | number, { options, switches }: Context): string | null {
+  const name = tag.startsWith(CUSTOM_PREFIX) ? tag.slice(CUSTOM_PREFIX.length) : '';
+  const registered = options.customTags ? options.customTags.includes(name) : CUSTOM_TAG.test(name);
+  if (!registered) return 'Custom_Tag_Illegal';
+  const illegal =
+    typeof value === 'string' ? bytesAbove(value, CUSTOM_BYTES) : switches['integer-custom-value'] === '30001';
+  return illegal ? 'Custom_Value_Illegal' : null;
+}
+
+/** An element of friend_update's UpdateItem: what of the entry shall change. */
+export interface UpdateItem {
+  to: string;
+  fields: FriendFields;
+  /** As in a FriendItem. */
+  wrong: string | null;
+}
+
+/** Remark, lists and custom fields are all that friend_update changes (Chat API 1047/34904). */
+export function readUpdateItem(value: unknown, context: Context): UpdateItem {
+  const object = objectOf(value);
+  const item: UpdateItem = { to: userId(object.To_Account), fields: {}, wrong: null };
+  const elements = arrayField(object, 'SnsItem').map(objectOf);
+  if (elements.length === 0) item.wrong = 'SnsItem_Empty';
+  for (const element of elements) {
+    item.wrong ??= readChange(item.fields, textField(element, 'Tag') ?? '', element.Value, context);
+  }
+  return item;
+}
+
+/** Puts one Tag and Value of SnsItem into `fields`. Returns why it can not be taken; null: it was. */
+function readChange(fields: FriendFields, tag: string, value: unknown, context: Context): string | null {
+  const isList = Array.isArray(value) && value.every((group) => typeof group === 'string');
+  if (!isList && typeof value !== 'string' && !isInteger(value)) throw decodeError();
+  if (tag === 'Tag_SNS_IM_Remark') {
+    if (typeof value !== 'string') return 'Remark_Illegal';
+    fields.remark = value;
+    return bytesAbove(value, REMARK_BYTES) ? 'Remark_Too_Long' : null;
+  }
+  if (tag === 'Tag_SNS_IM_Group') {
+    if (!isList) return 'Group_Illegal';
+    fields.groups = value;
+    return groupsAreWrong(value) ? 'Group_Illegal' : null;
+  }
+  if (!tag.startsWith(CUSTOM_PREFIX)) return 'Tag_Illegal';
+  if (isList) return 'Custom_Value_Illegal';
+  fields.custom = { ...fields.custom, [tag]: value as string | number };
+  return wrongCustom(tag, value as string | number, context);
 }

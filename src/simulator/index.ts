@@ -12,6 +12,6 @@ export { readMeter, type MeterReading } from './meter.ts';
 export type { Arrival } from './arrivals.ts';
 export type { ConflictCounts } from './conflicts.ts';
 export type { CommandCounts } from './ledger.ts';
-export type { FriendList, PairTruth } from './truth.ts';
+export type { AccountTruth, FriendEntry, FriendList, PairTruth } from './truth.ts';
 export { simulate, type SimulatorSettings } from './simulate.ts';
 export { startSimulator, type Simulator } from './simulator.ts';

@@ -2,13 +2,13 @@
 export interface CommandCounts {
   /** Calls whose command was known, refused ones too. */
   calls: number;
-  /** ErrorCode of the envelope → calls. Calls without an answer of the service (502, reset) are not here. */
+  /** ErrorCode of the envelope → calls. Calls whose answer was lost on the way (502, reset, broken body) are not here. */
   codes: Record<string, number>;
-  /** ResultCode → items. */
+  /** ResultCode → items that were answered; accounts in FailAccounts count with the code that the service had for them. */
   items: Record<string, number>;
-  /** Items that changed a friend list or a pending list. */
+  /** Items that changed a friend list, a pending list or an account, whether the answer arrived or not. */
   applied: number;
-  /** Injected faults of calls, by kind. */
+  /** Injected faults by kind: of calls, and `permanent` and `transient` ones of items and whole calls. */
   faults: Record<string, number>;
 }
 

@@ -26,7 +26,9 @@ export const simulatorOptionsSchema = z.strictObject({
   admin: z.string().min(1).default('administrator'),
   /** Calls a window for friend commands; account commands get half, as documented (200 and 100). */
   limit: z.number().int().positive().default(200),
-  /** Limits of single commands. */
+  /** Calls a window of all commands together (60011). Absent: no such limit. */
+  appLimit: z.number().int().positive().optional(),
+  /** Limits of single commands; `*` is all of them together. */
   limits: z.record(z.string(), z.number().int().positive()).default({}),
   /** Length of the rate window, milliseconds. Shorter than 1000: compressed time. */
   windowMs: z.number().positive().default(1000),
@@ -51,6 +53,8 @@ export const simulatorOptionsSchema = z.strictObject({
     .prefault({}),
   /** Custom tags registered at the console, without the prefix `Tag_SNS_Custom_`. Absent: every well-formed one. */
   customTags: z.array(z.string()).optional(),
+  /** Count how often each item is sent, for `POST sent`. Costs memory per item. */
+  countSent: z.boolean().default(false),
   /** Of the switch `read-after-write=delayed`. */
   readDelayMs: z.number().min(0).default(500),
   /** Of the switch `body-above-limit`. */

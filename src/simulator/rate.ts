@@ -1,12 +1,14 @@
 import type { Switches } from './switches.ts';
 
-/** Judges the arrivals of one command. Times are the gate's stamps, microseconds. */
+/** Judges the arrivals of one command, or of all commands together. Times are the gate's stamps, microseconds. */
 export interface RateWindow {
   /**
    * Takes a call that was stamped at `at` and may have arrived as early as `lo`, where the gate itself was late. False:
-   * over the limit (60007).
+   * over the limit (60007, of all commands together 60011).
    */
   take(at: number, lo?: number): boolean;
+  /** A call that was taken at `at` is refused for another reason and does not use up the rate. */
+  giveBack(at: number): void;
 }
 
 /** `countRejected`: a rejected call uses up the rate as an accepted one does. */
@@ -43,6 +45,10 @@ function slidingWindow({ limit, windowUs, countRejected }: RateShape): RateWindo
       }
       return within;
     },
+    giveBack(at) {
+      const place = calls.findLastIndex((call) => call.at === at);
+      if (place >= 0) calls.splice(place, 1);
+    },
   };
 }
 
@@ -57,6 +63,10 @@ function fixedWindow({ limit, windowUs, countRejected }: RateShape): RateWindow 
       if (within || countRejected) counts.set(tick, count + 1);
       for (const old of counts.keys()) if (old < tick - 1) counts.delete(old);
       return within;
+    },
+    giveBack(at) {
+      const tick = Math.floor(at / windowUs);
+      counts.set(tick, (counts.get(tick) ?? 1) - 1);
     },
   };
 }
@@ -76,6 +86,9 @@ function tokenBucket({ limit, windowUs, countRejected }: RateShape): RateWindow 
       // A rejected call that counts pushes the next token away by one, to a whole bucket at most.
       else if (countRejected) tokens = Math.max(-limit, tokens - 1);
       return within;
+    },
+    giveBack() {
+      tokens = Math.min(limit, tokens + 1);
     },
   };
 }

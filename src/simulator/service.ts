@@ -1,10 +1,12 @@
 import { admit, commandOf, randomOf, type ServiceRequest } from './admission.ts';
 import type { Answer, Command, PreparedCall } from './commands/command.ts';
 import type { Context } from './context.ts';
+import type { ItemFault } from './dice.ts';
 import type { CallFault } from './faults.ts';
 import { draw } from './hash.ts';
 import { count } from './ledger.ts';
 import { Refusal } from './refusal.ts';
+import { textOf } from './texts.ts';
 
 /** What the gate does to answer. `delayMs` counts from when the service is done. */
 export type Delivery =
@@ -19,6 +21,8 @@ export interface Work {
 const BAD_GATEWAY = '<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>';
 /** JSON that breaks off, with HTTP 200 and a fitting Content-Length. */
 const MALFORMED = '{"ActionStatus":"OK","ErrorCode":0,"Err';
+/** Of a call that a fault in front of the service answers. */
+const NOTHING: Answer = { code: 0, info: '', fields: '' };
 
 /**
  * The service's rules, without I/O: takes a request in at once, and applies it when `finish` is called. Check order:
@@ -40,8 +44,8 @@ export function receive(request: ServiceRequest, context: Context): Work {
     return begin(command, command.prepare(parseBody(request.body), context), request, context);
   } catch (error) {
     const delayMs = context.dice.latency(randomOf(request.url));
-    const body = refuse(error, command, context);
-    return { serviceMs: 0, finish: () => ({ kind: 'answer', status: 200, body, delayMs }) };
+    const answer = refusal(error);
+    return { serviceMs: 0, finish: () => deliver(null, answer, delayMs, command, context) };
   }
 }
 
@@ -66,7 +70,7 @@ function begin(command: Command, call: PreparedCall, request: ServiceRequest, co
   const delayMs = context.dice.latency(`${command.name}\n${from}\n${randomOf(request.url)}`);
   if (fault) count(context.ledger.of(command.name).faults, nameOf(fault));
   if (fault && NOT_APPLIED.has(fault.kind)) {
-    return { serviceMs, finish: () => deliver(fault, '', delayMs, command, context) };
+    return { serviceMs, finish: () => deliver(fault, NOTHING, delayMs, command, context) };
   }
   const write =
     command.writes && call.from !== null
@@ -75,9 +79,9 @@ function begin(command: Command, call: PreparedCall, request: ServiceRequest, co
   return {
     serviceMs,
     finish() {
-      const body = answerBody(command, call, write, context);
+      const answer = answerOf(command, call, write, context);
       write?.end(context.clock.micros());
-      return deliver(fault, body, delayMs, command, context);
+      return deliver(fault, answer, delayMs, command, context);
     },
   };
 }
@@ -92,52 +96,87 @@ function nameOf(fault: CallFault): string {
 type Busy = Parameters<PreparedCall['run']>[0];
 const FREE: Busy = { from: false, peers: new Set() };
 
-function answerBody(
+function answerOf(
   command: Command,
   call: PreparedCall,
   write: { fromBusy: boolean; busyPeers: Busy['peers'] } | null,
   context: Context,
-): string {
+): Answer {
+  const busy = write ? { from: write.fromBusy, peers: write.busyPeers } : FREE;
   try {
-    return envelope(call.run(write ? { from: write.fromBusy, peers: write.busyPeers } : FREE), command, context);
+    const fault = busy.from ? null : faultOfWhole(command, call, context);
+    if (!fault) return call.run(busy);
+    if (fault.kind === 'transient' && fault.applied) call.run(busy);
+    throw new Refusal(fault.code, fault.info ?? textOf(command.name, fault.code));
   } catch (error) {
-    return refuse(error, command, context);
+    return refusal(error);
   }
 }
 
+/** What the plan's rules have for the call as a whole, if it shows this time. */
+function faultOfWhole(command: Command, call: PreparedCall, { dice, ledger, world }: Context): ItemFault | null {
+  const from = world.keyOf(call.from ?? '');
+  const fault = dice.whole(command.name, from, command.withoutItems ? null : 'envelope');
+  if (!fault || !dice.shows(command.name, from, '', fault)) return null;
+  count(ledger.of(command.name).faults, fault.kind);
+  return fault;
+}
+
 /** Carries out the fault of a call on the answer that the service made (or on none). */
-function deliver(fault: CallFault | null, body: string, delayMs: number, command: Command, context: Context): Delivery {
-  const answer = { kind: 'answer' as const, status: 200, body, delayMs };
+function deliver(
+  fault: CallFault | null,
+  answer: Answer,
+  delayMs: number,
+  command: Command | undefined,
+  context: Context,
+): Delivery {
+  const ok = (body: string): Delivery => ({ kind: 'answer', status: 200, body, delayMs });
   switch (fault?.kind) {
     case undefined:
-      return answer;
+      return ok(told(answer, command, context));
     case 'badGateway':
     case 'badGatewayAfter':
-      return { ...answer, status: 502, body: BAD_GATEWAY };
+      return { kind: 'answer', status: 502, body: BAD_GATEWAY, delayMs };
     case 'resetBefore':
     case 'resetAfter':
       return { kind: 'reset', delayMs };
     case 'hang':
-      return { ...answer, delayMs: context.dice.plan.calls.hangMs };
+      return {
+        kind: 'answer',
+        status: 200,
+        body: told(answer, command, context),
+        delayMs: context.dice.plan.calls.hangMs,
+      };
     case 'malformed':
-      return { ...answer, body: MALFORMED };
+      return ok(MALFORMED);
     case 'truncated':
-      return { ...answer, cut: true };
+      return { kind: 'answer', status: 200, body: envelope(answer, command, context), delayMs, cut: true };
     case 'code':
-    case 'codeAfter':
-      return { ...answer, body: refuse(new Refusal(fault.code, 'injected by the fault plan'), command, context) };
+    case 'codeAfter': {
+      const { info = 'injected by the fault plan' } = context.dice.plan.calls;
+      return ok(told({ code: fault.code, info, fields: '' }, command, context));
+    }
   }
 }
 
-/** The envelope of a call that fails as a whole. Anything but a Refusal is a bug of the simulator and goes on. */
-function refuse(error: unknown, command: Command | undefined, context: Context): string {
+/** The answer of a call that fails as a whole. Anything but a Refusal is a bug of the simulator and goes on. */
+function refusal(error: unknown): Answer {
   if (!(error instanceof Refusal)) throw error;
-  return envelope({ code: error.code, info: error.message, fields: '' }, command, context);
+  return { code: error.code, info: error.message, fields: '' };
+}
+
+/** Text of an answer that gets to the client, which the ledger counts. */
+function told(answer: Answer, command: Command | undefined, context: Context): string {
+  if (command) {
+    const counts = context.ledger.of(command.name);
+    count(counts.codes, answer.code);
+    for (const [code, n] of answer.items ?? []) count(counts.items, code, n);
+  }
+  return envelope(answer, command, context);
 }
 
 /** Items first, envelope last, as in the samples of every page. */
 function envelope({ code, info, fields }: Answer, command: Command | undefined, context: Context): string {
-  if (command) count(context.ledger.of(command.name).codes, code);
   const last = JSON.stringify({
     ActionStatus: code === 0 ? 'OK' : 'FAIL',
     ErrorCode: code,

@@ -1,12 +1,15 @@
+import type { History } from './history.ts';
+
 export type AllowType = 'allow-any' | 'need-confirm' | 'deny-any';
 
-/** One entry of a friend list. What most entries have stands in fields of its own; the rest is in `more`. */
+/**
+ * One entry of a friend list. What most entries have stands in fields of its own; the rest is in `more`. An entry never
+ * changes: a write puts another one in its place, so that a read that lags behind can still have the old one.
+ */
 export interface Friend {
   /** Unix seconds. */
   addTime: number;
   source: string;
-  /** When the entry was made, the simulator's clock, microseconds. */
-  madeAt: number;
   more: FriendFields | null;
 }
 
@@ -16,7 +19,20 @@ export interface FriendFields {
   remarkTime?: number;
   groups?: string[];
   wording?: string;
+  /** Whole tag (`Tag_SNS_Custom_…`) → value. */
   custom?: Record<string, string | number>;
+}
+
+/** `given` over what was there: a list of groups is replaced, a custom tag that is not given stays. */
+export function merged(before: FriendFields | null | undefined, given: FriendFields): FriendFields {
+  if (!before?.custom || !given.custom) return { ...before, ...given };
+  return { ...before, ...given, custom: { ...before.custom, ...given.custom } };
+}
+
+/** Which halves of the friend data a change touches: each half has its sequence. */
+export interface Touched {
+  standard: boolean;
+  custom: boolean;
 }
 
 /** A stored request to become friends, waiting for its target. */
@@ -25,11 +41,22 @@ export interface PendingRequest {
   fields: FriendFields;
 }
 
+/** What an account shows to others, and whom it lets near. */
+export interface Profile {
+  nick: string;
+  faceUrl: string;
+  /** Null: the service's default. */
+  allowType: AllowType | null;
+  /** The admin's flag that forbids adding friends (30009). */
+  forbidden: boolean;
+}
+
 /** Shared by all accounts that have none: most of a million accounts are only ever somebody's friend. */
 const NO_FRIENDS: ReadonlyMap<Account, Friend> = new Map();
 const NO_GROUPS: ReadonlySet<string> = new Set();
 const NO_REQUESTS: ReadonlyMap<Account, PendingRequest> = new Map();
 const NOBODY: ReadonlySet<Account> = new Set();
+const NO_PROFILE: Readonly<Profile> = { nick: '', faceUrl: '', allowType: null, forbidden: false };
 
 /** What the service keeps of one account, and which writes are at work on its friend list. */
 export class Account {
@@ -38,15 +65,13 @@ export class Account {
   imported: boolean | null = null;
   /** In the order of adding. */
   friends: ReadonlyMap<Account, Friend> = NO_FRIENDS;
-  /** Names of this account's friend lists ("groups"). */
+  /** Names of this account's friend lists ("groups"). A list that nobody is in any more is still there. */
   groups: ReadonlySet<string> = NO_GROUPS;
   /** Requests from others that wait for this account. */
   pending: ReadonlyMap<Account, PendingRequest> = NO_REQUESTS;
   /** Accounts that this one blocks. */
   blocked: ReadonlySet<Account> = NOBODY;
-  allowType: AllowType | null = null;
-  /** The admin's flag that forbids adding friends (30009). */
-  forbidden = false;
+  profile: Readonly<Profile> = NO_PROFILE;
   /** Raised with every change of standard, or custom, friend data. */
   standardSequence = 0;
   customSequence = 0;
@@ -64,6 +89,10 @@ export class Account {
     (this.friends as Map<Account, Friend>).set(to, friend);
   }
 
+  dropFriend(to: Account): void {
+    if (this.friends.size > 0) (this.friends as Map<Account, Friend>).delete(to);
+  }
+
   addGroups(names: readonly string[]): void {
     this.groups = new Set([...this.groups, ...names]);
   }
@@ -76,10 +105,28 @@ export class Account {
   clearPending(from: Account): void {
     if (this.pending.size > 0) (this.pending as Map<Account, PendingRequest>).delete(from);
   }
+
+  setProfile(changes: Partial<Profile>): void {
+    this.profile = { ...this.profile, ...changes };
+  }
+
+  raise({ standard, custom }: Touched): void {
+    if (standard) this.standardSequence++;
+    if (custom) this.customSequence++;
+  }
+}
+
+/** A friend list and its sequences, as a read sees them. */
+export interface SeenList {
+  friends: ReadonlyMap<Account, Friend>;
+  standardSequence: number;
+  customSequence: number;
 }
 
 /** Everything the service remembers. */
 export class World {
+  /** There while reads lag behind writes; then it hears of every write. */
+  history: History | null = null;
   readonly #accounts = new Map<string, Account>();
   readonly #caseSensitive: boolean;
   /** Sources repeat by the million; keep one string of each. */
@@ -109,10 +156,6 @@ export class World {
     return account;
   }
 
-  accounts(): Iterable<Account> {
-    return this.#accounts.values();
-  }
-
   oneString(source: string): string {
     const known = this.#sources.get(source);
     if (known !== undefined) return known;
@@ -120,13 +163,41 @@ export class World {
     return source;
   }
 
-  /** Puts an entry into a friend list, as a write or the control plane does. */
-  befriend(from: Account, to: Account, friend: Friend): void {
+  /** The list of an account, as far as a read can see. */
+  seen(account: Account): SeenList {
+    return this.history?.list(account) ?? account;
+  }
+
+  /** One entry of a list, as far as a read can see. */
+  seenEntry(from: Account, to: Account): Friend | undefined {
+    return this.history ? this.history.entry(from, to) : from.friends.get(to);
+  }
+
+  /** Puts an entry into a friend list, or in another one's place, as a write does. */
+  befriend(from: Account, to: Account, friend: Friend, touched?: Touched): void {
+    this.history?.note(from, to);
+    this.seed(from, to, friend, touched);
+  }
+
+  /** The same as if it had always been there: reads see it at once. */
+  seed(
+    from: Account,
+    to: Account,
+    friend: Friend,
+    touched: Touched = { standard: true, custom: friend.more?.custom !== undefined },
+  ): void {
     friend.source = this.oneString(friend.source);
     from.setFriend(to, friend);
     if (friend.more?.groups) from.addGroups(friend.more.groups);
-    from.standardSequence++;
-    if (friend.more?.custom) from.customSequence++;
+    from.raise(touched);
     to.clearPending(from);
+  }
+
+  /** Takes an entry out of a friend list that has it. Names of lists ("groups") stay: only group_delete ends them. */
+  unfriend(from: Account, to: Account): void {
+    this.history?.note(from, to);
+    const custom = from.friends.get(to)?.more?.custom !== undefined;
+    from.dropFriend(to);
+    from.raise({ standard: true, custom });
   }
 }

@@ -1,11 +1,13 @@
 import { z } from 'zod';
+import { commandNamed } from './commands/index.ts';
 import type { Context } from './context.ts';
 import type { ItemFault } from './dice.ts';
-import type { AllowType } from './state.ts';
+import type { AllowType, Friend } from './state.ts';
 
 /** What truly holds at the service, to compare a client's results with; and ways to set it before a run. */
 
 const MAX_PAIRS = 10_000;
+const MAX_ACCOUNTS = 10_000;
 const pair = z.tuple([z.string(), z.string()]);
 
 export const pairsSchema = z.strictObject({
@@ -15,6 +17,12 @@ export const pairsSchema = z.strictObject({
 export const relationsSchema = pairsSchema.extend({
   /** With it, the answer tells also what the fault plan has for these pairs in this command. */
   command: z.string().optional(),
+});
+
+export const sentSchema = pairsSchema.extend({ command: z.string() });
+
+export const profilesSchema = z.strictObject({
+  accounts: z.array(z.string()).max(MAX_ACCOUNTS, `at most ${MAX_ACCOUNTS} accounts a call`),
 });
 
 export const accountsSchema = z.strictObject({
@@ -28,6 +36,8 @@ export const accountsSchema = z.strictObject({
         account: z.string(),
         allowType: z.enum(['allow-any', 'need-confirm', 'deny-any']).optional(),
         forbidden: z.boolean().optional(),
+        nick: z.string().optional(),
+        faceUrl: z.string().optional(),
         blocked: z.array(z.string()).optional(),
       }),
     )
@@ -45,17 +55,27 @@ export interface PairTruth {
   /** Which of the two are imported. */
   fromExists: boolean;
   toExists: boolean;
-  /** Of the command asked about: the plan's fault of this pair, and how often a transient one was tried. */
+  /**
+   * Of the command asked about: the plan's fault of this pair (of a command without items: of a), and how often a
+   * transient one was tried.
+   */
   fault: (ItemFault & { tries: number }) | null;
 }
 
 export function truthOf({ pairs, command }: z.output<typeof relationsSchema>, context: Context): PairTruth[] {
   const { world, dice } = context;
+  const withoutItems = command !== undefined && commandNamed(command)?.withoutItems === true;
   return pairs.map(([a, b]) => {
     const from = world.find(a);
     const to = world.find(b);
-    const [fromKey, toKey] = [world.keyOf(a), world.keyOf(b)];
-    const fault = command === undefined ? null : (dice.items(command, fromKey)?.(toKey) ?? null);
+    const fromKey = world.keyOf(a);
+    const toKey = withoutItems ? '' : world.keyOf(b);
+    const fault =
+      command === undefined
+        ? null
+        : withoutItems
+          ? dice.whole(command, fromKey, null)
+          : (dice.items(command, fromKey)?.(toKey) ?? null);
     return {
       forward: Boolean(from && to && from.friends.has(to)),
       reverse: Boolean(from && to && to.friends.has(from)),
@@ -80,10 +100,42 @@ export interface FriendEntry {
   custom?: Record<string, string | number>;
 }
 
-export interface FriendList {
+function entryOf(to: string, { addTime, source, more }: Friend): FriendEntry {
+  return { to, addTime, source, ...more };
+}
+
+/** The entry of b in the list of a, pair by pair; null where there is none. */
+export function entriesOf({ pairs }: z.output<typeof pairsSchema>, { world }: Context): (FriendEntry | null)[] {
+  return pairs.map(([a, b]) => {
+    const to = world.find(b);
+    const friend = to && world.find(a)?.friends.get(to);
+    return friend ? entryOf(to.id, friend) : null;
+  });
+}
+
+/** What the service knows of one account beside its list. */
+export interface AccountTruth {
   account: string;
+  /** It is imported. */
   exists: boolean;
+  nick: string;
+  faceUrl: string;
+  /** Null: the service's default. */
   allowType: AllowType | null;
+}
+
+export function accountOf(id: string, context: Context): AccountTruth {
+  const profile = context.world.find(id)?.profile;
+  return {
+    account: id,
+    exists: context.exists(id),
+    nick: profile?.nick ?? '',
+    faceUrl: profile?.faceUrl ?? '',
+    allowType: profile?.allowType ?? null,
+  };
+}
+
+export interface FriendList extends AccountTruth {
   friends: FriendEntry[];
   groups: string[];
   /** Who waits for this account's consent. */
@@ -96,15 +148,8 @@ export interface FriendList {
 export function friendsOf(id: string, context: Context): FriendList {
   const account = context.world.find(id);
   return {
-    account: id,
-    exists: context.exists(id),
-    allowType: account?.allowType ?? null,
-    friends: [...(account?.friends ?? [])].map(([to, { addTime, source, more }]) => ({
-      to: to.id,
-      addTime,
-      source,
-      ...more,
-    })),
+    ...accountOf(id, context),
+    friends: [...(account?.friends ?? [])].map(([to, friend]) => entryOf(to.id, friend)),
     groups: [...(account?.groups ?? [])],
     pending: idsOf(account?.pending.keys()),
     blocked: idsOf(account?.blocked),
@@ -125,7 +170,7 @@ export function seedFriends({ pairs }: z.output<typeof pairsSchema>, { world, cl
     const to = world.account(b);
     if (from.friends.has(to)) continue;
     const addTime = clock.unixSeconds();
-    world.befriend(from, to, { addTime, source: 'AddSource_Type_Seed', madeAt: -Infinity, more: null });
+    world.seed(from, to, { addTime, source: 'AddSource_Type_Seed', more: null });
     added++;
   }
   return added;
@@ -134,10 +179,9 @@ export function seedFriends({ pairs }: z.output<typeof pairsSchema>, { world, cl
 export function setAccounts(given: z.output<typeof accountsSchema>, { world }: Context): void {
   for (const id of given.imported) world.account(id).imported = true;
   for (const id of given.missing) world.account(id).imported = false;
-  for (const profile of given.profiles) {
-    const account = world.account(profile.account);
-    if (profile.allowType) account.allowType = profile.allowType;
-    if (profile.forbidden !== undefined) account.forbidden = profile.forbidden;
-    if (profile.blocked) account.blocked = new Set(profile.blocked.map((id) => world.account(id)));
+  for (const { account: id, blocked, ...profile } of given.profiles) {
+    const account = world.account(id);
+    account.setProfile(profile);
+    if (blocked) account.blocked = new Set(blocked.map((other) => world.account(other)));
   }
 }

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { adding, check, codes, makeService, many, textOf } from './service-support.ts';
+import { COMMANDS } from '../../src/simulator/commands/index.ts';
+import { accounts, adding, check, codes, deleting, getting, makeService, many, textOf } from './service-support.ts';
 
 const GOOD = check('a', ['b']);
 
@@ -100,6 +101,31 @@ describe('checks come in the order of the sheet', () => {
         From_Account: fc.oneof(id, fc.jsonValue()),
         To_Account: fc.oneof(fc.array(id), fc.jsonValue()),
         CheckType: fc.constantFrom('CheckResult_Type_Both', 7),
+        DeleteType: fc.constantFrom('Delete_Type_Both', 'Delete_Type_Single', 7),
+        StartIndex: fc.oneof(fc.nat(), fc.jsonValue()),
+        StandardSequence: fc.oneof(fc.nat(3), fc.jsonValue()),
+        TagList: fc.oneof(fc.array(fc.constantFrom('Tag_SNS_IM_Remark', 'Tag_SNS_Custom_x', 'x')), fc.jsonValue()),
+        AccountList: fc.oneof(
+          fc.array(fc.record({ UserID: id, Nick: fc.oneof(id, fc.jsonValue()) }, { requiredKeys: ['UserID'] })),
+          fc.jsonValue(),
+        ),
+        UpdateItem: fc.oneof(
+          fc.array(
+            fc.record({
+              To_Account: id,
+              SnsItem: fc.oneof(
+                fc.array(
+                  fc.record({
+                    Tag: fc.constantFrom('Tag_SNS_IM_Remark', 'Tag_SNS_IM_Group', 'Tag_SNS_Custom_x', ''),
+                    Value: fc.oneof(id, fc.array(id), fc.jsonValue()),
+                  }),
+                ),
+                fc.jsonValue(),
+              ),
+            }),
+          ),
+          fc.jsonValue(),
+        ),
         CheckItem: fc.oneof(fc.array(fc.record({ UserID: id })), fc.jsonValue()),
         AddFriendItem: fc.oneof(
           fc.array(
@@ -119,14 +145,10 @@ describe('checks come in the order of the sheet', () => {
       { requiredKeys: [] },
     );
     fc.assert(
-      fc.property(
-        fc.constantFrom('friend_check', 'friend_import', 'friend_add', 'account_check'),
-        body,
-        (command, sent) => {
-          expect(service.call(command, sent)).toMatchObject({ ErrorCode: expect.any(Number) as number });
-        },
-      ),
-      { numRuns: 300 },
+      fc.property(fc.constantFrom(...COMMANDS.map(({ name }) => name)), body, (command, sent) => {
+        expect(service.call(command, sent)).toMatchObject({ ErrorCode: expect.any(Number) as number });
+      }),
+      { numRuns: 1000 },
     );
   });
 });
@@ -142,6 +164,43 @@ describe('rate', () => {
     expect(until60007('friend_check', GOOD)).toBe(4);
     expect(until60007('friend_import', adding('a', ['b']))).toBe(4);
     expect(until60007('account_check', { CheckItem: [{ UserID: 'a' }] })).toBe(2);
+    expect(until60007('multiaccount_import', accounts(['a']))).toBe(2);
+    expect(until60007('friend_get', getting('a'))).toBe(4);
+    expect(until60007('friend_delete_all', deleting('a'))).toBe(4);
+  });
+
+  test('the app’s limit holds for all commands together: 60011', () => {
+    const service = makeService({ limit: 3, appLimit: 4 });
+    const coded = (command: string, body: unknown, at: number) => service.call(command, body, { at }).ErrorCode;
+    const importing = adding('a', ['b']);
+    expect([1, 2, 3, 4].map((at) => coded('friend_check', GOOD, at))).toEqual([0, 0, 0, 60007]);
+    expect([5, 6].map((at) => coded('friend_import', importing, at))).toEqual([0, 60011]);
+    expect(coded('account_check', { CheckItem: [{ UserID: 'a' }] }, 7)).toBe(60011);
+    // One call of friend_check is a window old: one call of any command has room.
+    expect(coded('friend_get', getting('a'), 1_000_001)).toBe(0);
+    expect(coded('friend_check', GOOD, 1_000_001)).toBe(60011);
+    expect(service.context.ledger.of('friend_import').codes).toEqual({ 0: 1, 60011: 1 });
+  });
+
+  test.each([
+    ['not-counted', 0],
+    ['counted', 60007],
+  ])('a call that the app’s limit refused uses up the command’s rate? %s', (reading, code) => {
+    const service = makeService({ limit: 1, appLimit: 1, switches: { 'rejected-calls': reading } });
+    const coded = (command: string, body: unknown, at: number) => service.call(command, body, { at }).ErrorCode;
+    expect(coded('friend_check', GOOD, 0)).toBe(0);
+    expect(coded('friend_get', getting('a'), 500_000)).toBe(60011);
+    expect(coded('friend_get', getting('a'), 1_000_000)).toBe(code);
+  });
+
+  test.each([
+    ['not-counted', 0],
+    ['counted', 60011],
+  ])('a call that the command’s limit refused uses up the app’s rate? %s', (reading, code) => {
+    const service = makeService({ limit: 1, appLimit: 2, switches: { 'rejected-calls': reading } });
+    const coded = (command: string, body: unknown) => service.call(command, body).ErrorCode;
+    expect([coded('friend_check', GOOD), coded('friend_check', GOOD)]).toEqual([0, 60007]);
+    expect(coded('friend_get', getting('a'))).toBe(code);
   });
 
   test('single commands can have their own, and the window its own length', () => {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { OPERATIONS } from '../../src/domain/operation.ts';
-import { FAULT_PRESETS } from '../../src/simulator/faults.ts';
 import { friendsOf, seedFriends, setAccounts, accountsSchema } from '../../src/simulator/truth.ts';
 import { adding, check, codes, makeService, many, SOURCE } from './service-support.ts';
 
@@ -232,74 +231,5 @@ describe('friend_add', () => {
     const service = makeService();
     setAccounts(profile('shy', { allowType: 'need-confirm' }), service.context);
     expect(codes(service.call('friend_add', adding('a', ['shy'], { ForceAddFlags: 1 })))).toEqual([0]);
-  });
-});
-
-const accountsBody = (n: number) => ({ CheckItem: many(n).map((UserID) => ({ UserID })) });
-
-describe('account_check', () => {
-  test('tells what is imported; no ErrorDisplay', () => {
-    const service = makeService({ ...PLAIN, accounts: { mode: 'known', imported: ['a'] } });
-    expect(service.call('account_check', { CheckItem: [{ UserID: 'a' }, { UserID: 'b' }] })).toEqual({
-      ResultItem: [
-        { UserID: 'a', ResultCode: 0, ResultInfo: '', AccountStatus: 'Imported' },
-        { UserID: 'b', ResultCode: 0, ResultInfo: '', AccountStatus: 'NotImported' },
-      ],
-      ActionStatus: 'OK',
-      ErrorCode: 0,
-      ErrorInfo: '',
-    });
-  });
-
-  test.each(['none', 'mild', 'rough'] as const)(
-    'says what friend_import says of every account, faults %s',
-    (faults) => {
-      const plan = { ...FAULT_PRESETS[faults], calls: {}, transient: [], permanent: [], missing: 0.1 };
-      const service = makeService({ faults: plan, accounts: { missing: ['many7'], imported: ['ann', 'many8'] } });
-      const ids = many(100);
-      const { ResultItem: checked = [] } = service.call('account_check', accountsBody(100));
-      const absent = checked.filter(({ AccountStatus }) => AccountStatus === 'NotImported').map(({ UserID }) => UserID);
-      const { ResultItem: imported = [] } = service.call('friend_import', adding('ann', ids));
-      expect(imported.filter(({ ResultCode }) => ResultCode === 30003).map(({ To_Account }) => To_Account)).toEqual(
-        absent,
-      );
-      expect(absent).toContain('many7');
-      expect(absent).not.toContain('many8');
-      expect(service.call('friend_import', adding('many7', ['ann'])).ErrorCode).toBe(30003);
-    },
-  );
-
-  test('takes 100 accounts, not 101', () => {
-    const service = makeService();
-    expect(service.call('account_check', accountsBody(100)).ResultItem).toHaveLength(100);
-    expect(service.call('account_check', accountsBody(101))).toMatchObject({ ActionStatus: 'FAIL', ErrorCode: 70206 });
-    expect(service.call('account_check', { CheckItem: [] }).ErrorCode).toBe(70402);
-    expect(service.call('account_check', { CheckItem: [{ UserID: 7 }] }).ErrorCode).toBe(60015);
-  });
-});
-
-describe('accounts', () => {
-  test('mode any: every possible UserID counts as imported, but for a share and a list', () => {
-    const service = makeService({ accounts: { missing: ['gone'] }, faults: { missing: 0.2 } });
-    const ids = many(500);
-    const missing = ids.filter((id) => !service.context.exists(id));
-    expect(missing.length).toBeGreaterThan(60);
-    expect(missing.length).toBeLessThan(140);
-    const answer = service.call('friend_check', check(ids.find((id) => !missing.includes(id)) as string, ids));
-    expect(answer.Fail_Account).toEqual(missing);
-    expect(service.context.exists('gone')).toBe(false);
-    setAccounts(accountsSchema.parse({ imported: ['gone'] }), service.context);
-    expect(service.context.exists('gone')).toBe(true);
-    expect(service.context.exists('x'.repeat(33))).toBe(false);
-  });
-
-  test('a From_Account that is missing fails the whole call, without items', () => {
-    const service = makeService({ ...PLAIN, accounts: { missing: ['gone'] } });
-    expect(service.call('friend_import', adding('gone', ['b']))).toEqual({
-      ActionStatus: 'FAIL',
-      ErrorCode: 30003,
-      ErrorInfo: 'Err_Sns_Invalid_Account',
-      ErrorDisplay: '',
-    });
   });
 });

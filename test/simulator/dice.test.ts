@@ -85,16 +85,21 @@ describe('draws', () => {
     expect(named.items('friend_add', 'a')).not.toBeNull();
   });
 
+  test('rules of whole calls hit no item, rules of items no whole call, but for calls without items', () => {
+    const whole = new Dice(1, readFaultPlan({ permanent: [{ code: 30009, fraction: 1, level: 'envelope' }] }));
+    expect(whole.items('friend_check', 'a')).toBeNull();
+    expect(whole.whole('friend_check', 'a', 'envelope')?.code).toBe(30009);
+    const items = new Dice(1, readFaultPlan({ permanent: [{ code: 30009, fraction: 1 }] }));
+    expect(items.whole('friend_check', 'a', 'envelope')).toBeNull();
+    expect(items.whole('friend_get', 'a', null)?.code).toBe(30009);
+    expect(items.whole('account_check', '', null)).toBeNull();
+  });
+
   test('a transient pair passes at the n-th try', () => {
     const dice = new Dice(1, readFaultPlan({ transient: [{ code: 30007, fraction: 1, passesAt: 3 }] }));
     const fault = dice.items('friend_import', 'a')?.('b');
     if (fault?.kind !== 'transient') throw new Error('no transient fault drawn');
-    expect([1, 2, 3, 4].map(() => dice.showsTransient('friend_import', 'a', 'b', fault))).toEqual([
-      true,
-      true,
-      false,
-      false,
-    ]);
+    expect([1, 2, 3, 4].map(() => dice.shows('friend_import', 'a', 'b', fault))).toEqual([true, true, false, false]);
     expect(dice.triesOf('friend_import', 'a', 'b')).toBe(4);
   });
 
@@ -113,6 +118,12 @@ describe('switches on a command line', () => {
       'import-existing': 'exists',
       'rate-window': 'fixed',
     });
+  });
+
+  test('every reading of every switch', () => {
+    for (const [name, { readings }] of Object.entries(SWITCHES)) {
+      for (const reading of readings) expect(parseSwitches([`${name}=${reading}`])).toEqual({ [name]: reading });
+    }
   });
 
   test('every wrong one is told, with what it could be', () => {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { mostInWindow } from '../../src/simulator/meter.ts';
-import { makeRateWindow, type RateShape } from '../../src/simulator/rate.ts';
+import { makeRateWindow, type RateShape, type RateWindow } from '../../src/simulator/rate.ts';
 
 const shape = (changes: Partial<RateShape> = {}): RateShape => ({
   limit: 2,
@@ -103,4 +103,24 @@ describe('bucket', () => {
       true,
     ]);
   });
+});
+
+test.each(['sliding', 'fixed', 'bucket'] as const)('%s: a call that was given back leaves no trace', (kind) => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 700 }), fc.boolean()), { maxLength: 60 }), (steps) => {
+      // A power of two, so that the bucket's shares of tokens are exact.
+      const [window, without] = [1, 2].map(() => makeRateWindow(kind, shape({ windowUs: 1024 }))) as [
+        RateWindow,
+        RateWindow,
+      ];
+      const calls = stampsOf(steps.map(([gap]) => gap)).map((at, n) => ({ at, givenBack: steps[n]?.[1] === true }));
+      const answers = calls.map(({ at, givenBack }) => {
+        const within = window.take(at);
+        if (givenBack && within) window.giveBack(at);
+        return within;
+      });
+      const kept = answers.filter((_, n) => !calls[n]?.givenBack);
+      expect(kept).toEqual(calls.filter(({ givenBack }) => !givenBack).map(({ at }) => without.take(at)));
+    }),
+  );
 });

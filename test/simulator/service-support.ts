@@ -7,6 +7,12 @@ const PATHS: Record<string, string> = {
   friend_check: 'sns/friend_check',
   friend_import: 'sns/friend_import',
   friend_add: 'sns/friend_add',
+  friend_update: 'sns/friend_update',
+  friend_delete: 'sns/friend_delete',
+  friend_delete_all: 'sns/friend_delete_all',
+  friend_get: 'sns/friend_get',
+  friend_get_list: 'sns/friend_get_list',
+  multiaccount_import: 'im_open_login_svc/multiaccount_import',
   account_check: 'im_open_login_svc/account_check',
 };
 const START_SECONDS = 1_700_000_000;
@@ -22,6 +28,18 @@ export interface Envelope {
   InfoItem?: ItemResult[];
   Fail_Account?: string[];
   Invalid_Account?: string[];
+  FailAccounts?: string[];
+  UserDataItem?: { To_Account: string; ValueItem: TagItem[] }[];
+  StandardSequence?: number;
+  CustomSequence?: number;
+  FriendNum?: number;
+  CompleteFlag?: number;
+  NextStartIndex?: number;
+}
+
+export interface TagItem {
+  Tag: string;
+  Value: string | number | string[];
 }
 
 export interface ItemResult {
@@ -29,6 +47,7 @@ export interface ItemResult {
   UserID?: string;
   AccountStatus?: string;
   Relation?: string;
+  SnsProfileItem?: TagItem[];
   ResultCode: number;
   ResultInfo: string;
 }
@@ -109,6 +128,37 @@ export function adding(from: string, items: readonly (string | Record<string, un
     ),
     ...more,
   };
+}
+
+/** Body of friend_update: each To_Account with its tags and values. */
+export function updating(from: string, items: readonly (readonly [to: string, changes: Record<string, unknown>])[]) {
+  return {
+    From_Account: from,
+    UpdateItem: items.map(([to, changes]) => ({
+      To_Account: to,
+      SnsItem: Object.entries(changes).map(([Tag, Value]) => ({ Tag, Value })),
+    })),
+  };
+}
+
+/** Body of friend_delete, or without To_Accounts of friend_delete_all. */
+export function deleting(from: string, to?: readonly string[], type?: 'Both' | 'Single') {
+  return { From_Account: from, To_Account: to, DeleteType: type && `Delete_Type_${type}` };
+}
+
+/** Body of friend_get. */
+export function getting(from: string, start = 0, [standard, custom]: [number?, number?] = []) {
+  return { From_Account: from, StartIndex: start, StandardSequence: standard, CustomSequence: custom };
+}
+
+/** Body of friend_get_list. */
+export function asking(from: string, to: readonly string[], tags: readonly string[] = ['Tag_SNS_IM_Remark']) {
+  return { From_Account: from, To_Account: to, TagList: tags };
+}
+
+/** Body of multiaccount_import: UserIDs, or elements with fields. */
+export function accounts(list: readonly (string | Record<string, unknown>)[]) {
+  return { AccountList: list.map((one) => (typeof one === 'string' ? { UserID: one } : one)) };
 }
 
 /** The codes of a call's items, in order. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { makeUserSig } from '../../src/chat/usersig.ts';
 import type * as SimulatorRoom from '../../src/simulator/index.ts';
 import { testSimulator, type Pair, type TestSimulator } from '../support/simulator.ts';
-import { adding, check, codes, many, type Envelope } from './service-support.ts';
+import { accounts, adding, check, codes, deleting, getting, many, updating, type Envelope } from './service-support.ts';
 
 let simulator: TestSimulator;
 beforeAll(async () => {
@@ -20,7 +20,8 @@ function urlOf(command: string): string {
   const now = Math.floor(Date.now() / 1000);
   const usersig = makeUserSig({ sdkappid, key, identifier: admin, expire: 3600, now });
   const query = `sdkappid=${sdkappid}&identifier=${admin}&usersig=${usersig}&random=1&contenttype=json`;
-  return `${baseUrl}/v4/sns/${command}?${query}`;
+  const service = command.startsWith('friend_') ? 'sns' : 'im_open_login_svc';
+  return `${baseUrl}/v4/${service}/${command}?${query}`;
 }
 
 /** One call as a client makes it. Rejects when no whole answer comes. */
@@ -43,6 +44,25 @@ describe('calls', () => {
     const answer = await call('friend_check', check('a', ids));
     expect(answer.InfoItem?.map((item) => item.To_Account)).toEqual(ids);
     expect(new Set(answer.InfoItem?.map((item) => item.Relation))).toEqual(new Set(['CheckResult_Type_AWithB']));
+  });
+
+  test('a list comes, changes, is read and goes', async () => {
+    const ids = many(600);
+    await call('multiaccount_import', accounts([{ UserID: 'a', Nick: 'Ann' }]));
+    await call('friend_import', adding('a', ids));
+    const remarks = updating('a', ids.map((to) => [to, { Tag_SNS_IM_Remark: `${to}!` }])); // prettier-ignore
+    expect((await call('friend_update', remarks)).Fail_Account).toBeUndefined();
+    const pages = [await call('friend_get', getting('a')), await call('friend_get', getting('a', 500))];
+    expect(pages.map(({ CompleteFlag }) => CompleteFlag)).toEqual([0, 1]);
+    expect(
+      pages.flatMap(({ UserDataItem = [] }) =>
+        UserDataItem.map(({ ValueItem }) => ValueItem.find(({ Tag }) => Tag === 'Tag_SNS_IM_Remark')?.Value),
+      ),
+    ).toEqual(ids.map((to) => `${to}!`));
+    expect((await call('friend_delete', deleting('a', ids.slice(1), 'Both'))).ErrorInfo).toBe('0');
+    expect((await simulator.friends('a')).friends).toMatchObject([{ to: 'many0', remark: 'many0!' }]);
+    expect((await call('friend_delete_all', deleting('a'))).ErrorCode).toBe(0);
+    expect(await simulator.friends('a')).toMatchObject({ nick: 'Ann', exists: true, friends: [] });
   });
 
   test('a wrong path is answered with HTTP 200 and 60009', async () => {
@@ -122,6 +142,26 @@ describe('the rate at arrival', () => {
     expect((await simulator.meter('friend_check', { limit: 8 })).spanOfNPlus1).toBeNull();
   });
 
+  test('all commands together have a meter and, if wanted, a limit', async () => {
+    await simulator.reset({ appLimit: 3, windowMs: 60_000 });
+    const commands = ['friend_check', 'friend_import', 'friend_check', 'friend_import'];
+    const answers: number[] = [];
+    for (const command of commands) {
+      const body = command === 'friend_check' ? check('a', ['b']) : adding('a', ['b']);
+      answers.push((await call(command, body)).ErrorCode);
+    }
+    expect(answers).toEqual([0, 0, 0, 60011]);
+    expect(await simulator.meter('*')).toMatchObject({ limit: 3, calls: 4, certainMax: 4 });
+    expect((await simulator.meter('friend_check')).calls).toBe(2);
+    const arrivals = await simulator.arrivals('*');
+    expect(arrivals).toHaveLength(4);
+    expect(arrivals.map(({ at }) => at)).toEqual(arrivals.map(({ at }) => at).toSorted((a, b) => a - b));
+    await simulator.setLimits({ '*': 10 });
+    expect((await call('friend_import', adding('a', ['b']))).ErrorCode).toBe(0);
+    await simulator.reset();
+    expect(await simulator.meter('*')).toMatchObject({ limit: 200, calls: 0 });
+  });
+
   test('the limit can be changed while it runs', async () => {
     await simulator.reset({ windowMs: 60_000 });
     await simulator.setLimits({ friend_check: 1 });
@@ -181,6 +221,43 @@ describe('control plane', () => {
       fault: { kind: 'permanent', code: 30516, tries: 0 },
     });
     expect((await simulator.relations([['a', 'b']]))[0]?.fault).toBeNull();
+  });
+
+  test('entries with their fields, in the order of the pairs', async () => {
+    await call('friend_import', adding('a', [{ To_Account: 'b', Remark: 'Bo', GroupName: ['A'], AddTime: 5 }]));
+    expect(await simulator.entries([['b', 'a'], ['a', 'b'], ['x', 'y']])).toEqual([
+      null,
+      {
+        to: 'b',
+        addTime: 5,
+        source: 'AddSource_Type_Sync',
+        remark: 'Bo',
+        remarkTime: expect.any(Number) as number,
+        groups: ['A'],
+      },
+      null,
+    ]); // prettier-ignore
+    expect(await simulator.entries(many(10_001).map((to): Pair => ['a', to]))).toHaveLength(10_001);
+  });
+
+  test('profiles, and what is imported', async () => {
+    await simulator.reset({ accounts: { mode: 'known' } });
+    await call('multiaccount_import', accounts([{ UserID: 'ann', Nick: 'Ann', FaceUrl: 'http://x/a' }]));
+    await simulator.setAccounts({ profiles: [{ account: 'bob', nick: 'Bob', allowType: 'deny-any' }] });
+    expect(await simulator.profiles(['bob', 'ann', 'cem'])).toEqual([
+      { account: 'bob', exists: false, nick: 'Bob', faceUrl: '', allowType: 'deny-any' },
+      { account: 'ann', exists: true, nick: 'Ann', faceUrl: 'http://x/a', allowType: null },
+      { account: 'cem', exists: false, nick: '', faceUrl: '', allowType: null },
+    ]);
+  });
+
+  test('how often items were sent, where that is counted', async () => {
+    await expect(simulator.sent('friend_import', [['a', 'b']])).rejects.toThrow(/countSent/);
+    await simulator.reset({ countSent: true });
+    await call('friend_import', adding('a', ['b', 'c']));
+    await call('friend_import', adding('a', ['b']));
+    expect(await simulator.sent('friend_import', [['a', 'c'], ['a', 'b'], ['a', 'd']])).toEqual([1, 2, 0]); // prettier-ignore
+    await expect(simulator.sent('friend_imprt', [['a', 'b']])).rejects.toThrow(/friend_imprt/);
   });
 
   test('accounts and their settings', async () => {
@@ -244,6 +321,34 @@ describe('start and stop', () => {
     await expect(startSimulator({ limit: -1, switches: { colour: 'red' }, faults: 'stormy' })).rejects.toThrow(
       /limit[\s\S]*stormy|stormy[\s\S]*limit/,
     );
+  });
+
+  test('the command takes an app-wide limit and switches', async () => {
+    const file = fileURLToPath(new URL('../../dist/src/cli/befriend.js', import.meta.url));
+    const flags = [
+      '--port',
+      '0',
+      '--json',
+      '--app-limit',
+      '2',
+      '--window-ms',
+      '60000',
+      '--switch',
+      'get-page-size=100',
+    ];
+    const child = spawn(process.execPath, [file, 'simulate', ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const exited = once(child, 'exit');
+    const [line] = (await Promise.race([once(child.stdout, 'data'), exited])) as [Buffer];
+    const { baseUrl } = JSON.parse(line.toString()) as { baseUrl: string };
+    const ask = async (command: string, body: object) => {
+      const url = urlOf(command).replace(simulator.baseUrl, baseUrl);
+      return (await (await fetch(url, { method: 'POST', body: JSON.stringify(body) })).json()) as Envelope;
+    };
+    expect((await ask('friend_import', adding('a', many(101)))).ErrorCode).toBe(0);
+    expect(await ask('friend_get', getting('a'))).toMatchObject({ FriendNum: 101, NextStartIndex: 100 });
+    expect((await ask('friend_check', check('a', ['b']))).ErrorCode).toBe(60011);
+    child.kill('SIGINT');
+    await exited;
   });
 
   test('the child ends when its parent lets go of it', async () => {

@@ -9,10 +9,11 @@ import type { CommandCounts } from '../../src/simulator/ledger.ts';
 import type { MeterReading } from '../../src/simulator/meter.ts';
 import type { SimulatorOptionsInput } from '../../src/simulator/options.ts';
 import type { SimulatorSettings } from '../../src/simulator/simulate.ts';
-import type { FriendList, PairTruth } from '../../src/simulator/truth.ts';
+import type { AccountTruth, FriendEntry, FriendList, PairTruth } from '../../src/simulator/truth.ts';
 
 const CHILD = fileURLToPath(new URL('../../dist/src/simulator/child.js', import.meta.url));
-const PAIRS_PER_CALL = 10_000;
+/** Pairs or accounts. */
+const PER_CALL = 10_000;
 
 export type Pair = readonly [from: string, to: string];
 
@@ -20,21 +21,39 @@ export interface TestSimulator extends SimulatorSettings {
   url: string;
   /** The child's process id, for tests that stop (SIGSTOP) or kill it. */
   pid: number;
+  /** `*`: all commands together. */
   meter(command: string, figures?: { window?: number; limit?: number }): Promise<MeterReading>;
   arrivals(command: string): Promise<Arrival[]>;
   /** The truth about any number of pairs, in their order; with `command`, also what the fault plan has for them. */
   relations(pairs: readonly Pair[], command?: string): Promise<PairTruth[]>;
+  /** The entry of each pair's To in its From's list, with its fields; null where there is none. */
+  entries(pairs: readonly Pair[]): Promise<(FriendEntry | null)[]>;
   friends(from: string): Promise<FriendList>;
+  /** Profiles, and whether the accounts are imported, in their order. */
+  profiles(accounts: readonly string[]): Promise<AccountTruth[]>;
+  /**
+   * How often each pair was sent in calls of a command whose body was read. From is '' for commands on accounts, To is
+   * '' for calls without items. Needs the option `countSent`.
+   */
+  sent(command: string, pairs: readonly Pair[]): Promise<number[]>;
   conflicts(): Promise<ConflictCounts>;
   ledger(): Promise<Record<string, CommandCounts>>;
   seedFriends(pairs: readonly Pair[]): Promise<void>;
   setAccounts(accounts: {
     imported?: string[];
     missing?: string[];
-    profiles?: { account: string; allowType?: string; forbidden?: boolean; blocked?: string[] }[];
+    profiles?: {
+      account: string;
+      allowType?: string;
+      forbidden?: boolean;
+      nick?: string;
+      faceUrl?: string;
+      blocked?: string[];
+    }[];
   }): Promise<void>;
   setFaults(plan: FaultPlanInput | FaultPreset): Promise<void>;
   setSwitches(switches: Record<string, string>): Promise<void>;
+  /** Calls a window, by command; `*` is all commands together. */
   setLimits(limits: Record<string, number>): Promise<void>;
   /** Begins anew with the starting options, changed by `changes`. */
   reset(changes?: SimulatorOptionsInput): Promise<void>;
@@ -71,18 +90,15 @@ export async function testSimulator(options: SimulatorOptionsInput = {}): Promis
       const bytes = await (await ask(`arrivals?format=binary&command=${command}`)).arrayBuffer();
       return arrivalsOf(new Float64Array(bytes));
     },
-    async relations(pairs, command) {
-      const truths: PairTruth[] = [];
-      for (const batch of batches(pairs)) {
-        truths.push(...(await json<PairTruth[]>('relations', { pairs: batch, command })));
-      }
-      return truths;
-    },
+    relations: (pairs, command) => inBatches(pairs, (batch) => json('relations', { pairs: batch, command })),
+    entries: (pairs) => inBatches(pairs, (batch) => json('entries', { pairs: batch })),
+    profiles: (accounts) => inBatches(accounts, (batch) => json('profiles', { accounts: batch })),
+    sent: (command, pairs) => inBatches(pairs, (batch) => json('sent', { command, pairs: batch })),
     friends: (from) => json(`friends?from=${encodeURIComponent(from)}`),
     conflicts: () => json('conflicts'),
     ledger: () => json('ledger'),
     async seedFriends(pairs) {
-      for (const batch of batches(pairs)) await ask('friends', { pairs: batch });
+      await inBatches(pairs, async (batch) => [await ask('friends', { pairs: batch })]);
     },
     setAccounts: async (accounts) => void (await ask('accounts', accounts)),
     setFaults: async (plan) => void (await ask('faults', plan)),
@@ -96,10 +112,13 @@ export async function testSimulator(options: SimulatorOptionsInput = {}): Promis
   };
 }
 
-function batches(pairs: readonly Pair[]): (readonly Pair[])[] {
-  return Array.from({ length: Math.ceil(pairs.length / PAIRS_PER_CALL) }, (_, n) =>
-    pairs.slice(n * PAIRS_PER_CALL, (n + 1) * PAIRS_PER_CALL),
-  );
+/** Asks for as many at a time as a call may have, in their order. */
+async function inBatches<In, Out>(all: readonly In[], ask: (batch: readonly In[]) => Promise<Out[]>): Promise<Out[]> {
+  const answers: Out[] = [];
+  for (let start = 0; start < all.length; start += PER_CALL) {
+    for (const answer of await ask(all.slice(start, start + PER_CALL))) answers.push(answer);
+  }
+  return answers;
 }
 
 function mapValues<V, W>(object: Record<string, V>, map: (value: V) => W): Record<string, W> {

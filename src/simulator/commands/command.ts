@@ -7,6 +7,8 @@ export interface Command {
   name: string;
   /** Path under `/v4/`. */
   path: string;
+  /** A call has no items: faults of items hit it as a whole. */
+  withoutItems?: true;
   /** A write holds the lists it touches during its service time, and is applied at its end. */
   writes: boolean;
   /** Share of the general limit (200 calls a window) that this command has by the documents. */
@@ -23,6 +25,7 @@ export interface PreparedCall {
   from: string | null;
   /** What tells this call from others of the same From, for fault draws. */
   firstItem: string;
+  /** How many; 0 for calls without items. */
   items: number;
   /** Accounts beside From whose lists a write touches. */
   peers(): ReadonlySet<Account>;
@@ -40,6 +43,8 @@ export interface Busy {
 export interface Answer {
   code: number;
   info: string;
+  /** ResultCode → items, for the ledger. Absent: a call without items. */
+  items?: ReadonlyMap<number, number>;
   /** JSON text of the fields before the envelope's own, each ended by a comma: a thousand items are written once. */
   fields: string;
 }

@@ -32,7 +32,6 @@ export const friendAdd: Command = {
     const mode = { both: type !== 'Add_Type_Single', forced: flags === 1 };
     return prepareFriendCall(body, context, {
       command: 'friend_add',
-      family: 'FriendAdd',
       itemsField: 'AddFriendItem',
       answerField: 'ResultItem',
       maxItems: 1000,
@@ -73,7 +72,7 @@ function addOne(context: Context, from: Account, to: Account, item: FriendItem, 
     const answer = askConsent(context, from, to, item, mode.forced, passesAll);
     if (answer) return answer;
   }
-  const full = ownQuota('FriendAdd', from, item.fields, !forward);
+  const full = ownQuota('friend_add', from, item.fields, !forward);
   if (full) return full;
   if (mode.both && !reverse && peerIsFull(to)) return failed(30014, 'Peer_Friend_Num_Exceed_Threshold');
   if (!forward) world.befriend(from, to, entryOf(context, item));
@@ -82,7 +81,7 @@ function addOne(context: Context, from: Account, to: Account, item: FriendItem, 
 }
 
 function barredBy(from: Account, to: Account): ItemAnswer | null {
-  if (from.forbidden) return failed(30009, 'Admin_Forbid');
+  if (from.profile.forbidden) return failed(30009, 'Admin_Forbid');
   if (from.blocked.has(to)) return failed(30515, 'Peer_In_Self_Blacklist');
   if (to.blocked.has(from)) return failed(30525, 'Self_In_Peer_Blacklist');
   return null;
@@ -97,7 +96,7 @@ function askConsent(
   forced: boolean,
   passesAll: boolean,
 ): ItemAnswer | null {
-  const allow: AllowType = to.allowType ?? switches['default-allow-type'];
+  const allow: AllowType = to.profile.allowType ?? switches['default-allow-type'];
   if (allow === 'deny-any' && !passesAll) return failed(30516, 'Friend_Allow_Type_Forbid');
   if (allow !== 'need-confirm' || forced) return null;
   if (to.pending.has(from)) {
@@ -114,7 +113,6 @@ function entryOf({ clock }: Context, { source, fields }: FriendItem) {
   return {
     addTime: now,
     source: source ?? '',
-    madeAt: clock.micros(),
     more: hasAny(given) ? given : null,
   };
 }

@@ -21,7 +21,6 @@ export const friendCheck: Command = {
     const both = body.CheckType === 'CheckResult_Type_Both';
     return prepareFriendCall(body, context, {
       command: 'friend_check',
-      family: 'FriendCheck',
       itemsField: 'To_Account',
       answerField: 'InfoItem',
       maxItems: 1000,
@@ -57,8 +56,6 @@ function relationOf(context: Context, from: Account | undefined, to: Account | u
 }
 
 /** Is `b` in the list of `a`, as far as a read can see? */
-function sees({ switches, clock, options }: Context, a: Account | undefined, b: Account | undefined): boolean {
-  const friend = b && a?.friends.get(b);
-  if (!friend) return false;
-  return switches['read-after-write'] === 'immediate' || friend.madeAt <= clock.micros() - options.readDelayMs * 1000;
+function sees({ world }: Context, a: Account | undefined, b: Account | undefined): boolean {
+  return a !== undefined && b !== undefined && world.seenEntry(a, b) !== undefined;
 }

@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { hasAny, readImportItem, type FriendItem } from '../fields.ts';
-import type { Account, Friend } from '../state.ts';
+import { merged, type Account, type Friend } from '../state.ts';
 import type { Command } from './command.ts';
 import { ownQuota, prepareFriendCall } from './friend-call.ts';
 import { DONE, NOTHING_TO_DO, type ItemAnswer } from './tally.ts';
@@ -15,7 +15,6 @@ export const friendImport: Command = {
   prepare(body, context) {
     return prepareFriendCall(body, context, {
       command: 'friend_import',
-      family: 'FriendImport',
       itemsField: 'AddFriendItem',
       answerField: 'ResultItem',
       maxItems: 1000,
@@ -44,9 +43,10 @@ function importOne(context: Context, from: Account, to: Account, item: FriendIte
       ? NOTHING_TO_DO
       : { code: 30001, info: 'Err_SNS_FriendImport_Friend_Exist' };
   }
-  const full = ownQuota('FriendImport', from, item.fields, !existing);
+  const full = ownQuota('friend_import', from, item.fields, !existing);
   if (full) return full;
-  context.world.befriend(from, to, entryOf(context, item, existing));
+  const touched = { standard: true, custom: item.fields.custom !== undefined };
+  context.world.befriend(from, to, entryOf(context, item, existing), touched);
   return DONE;
 }
 
@@ -54,12 +54,10 @@ function importOne(context: Context, from: Account, to: Account, item: FriendIte
 function entryOf({ clock }: Context, { source, addTime, fields }: FriendItem, existing: Friend | undefined): Friend {
   const now = clock.unixSeconds();
   if (fields.remark !== undefined) fields.remarkTime ??= now;
-  const more = hasAny(fields) ? { ...existing?.more, ...fields } : (existing?.more ?? null);
+  const more = hasAny(fields) ? merged(existing?.more, fields) : (existing?.more ?? null);
   return {
     addTime: addTime ?? existing?.addTime ?? now,
     source: source ?? existing?.source ?? '',
-    // An entry that a read could see stays in sight.
-    madeAt: existing?.madeAt ?? clock.micros(),
     more,
   };
 }

@@ -1,5 +1,3 @@
-import { count, type CommandCounts } from '../ledger.ts';
-
 /** What one item was answered. */
 export interface ItemAnswer {
   code: number;
@@ -15,18 +13,23 @@ export const NOTHING_TO_DO: ItemAnswer = { code: 0, info: '' };
 
 /** Gathers what the items of a call were answered, as text. */
 export class Tally {
+  /** ResultCode → items. */
+  readonly codes = new Map<number, number>();
+  /** Items that changed a list. */
+  applied = 0;
   readonly #items: string[] = [];
   readonly #failed: string[] = [];
-  readonly #codes = new Map<number, number>();
   readonly #plainExtra: string;
+  readonly #listsFailed: boolean;
   readonly #pendingFails: boolean;
-  #applied = 0;
   /** Most items are answered alike. */
   #last: ItemAnswer | null = null;
   #lastText = '';
 
-  constructor(plainExtra: string, pendingFails: boolean) {
+  /** `plainExtra`: `extra` of answers that have none. `pendingFails`: 30539 counts as failed. */
+  constructor(plainExtra: string, { listsFailed, pendingFails }: { listsFailed: boolean; pendingFails: boolean }) {
     this.#plainExtra = plainExtra;
+    this.#listsFailed = listsFailed;
     this.#pendingFails = pendingFails;
   }
 
@@ -37,18 +40,18 @@ export class Tally {
       this.#lastText = `,${extra}"ResultCode":${code},"ResultInfo":${JSON.stringify(info)}}`;
     }
     this.#items.push(`{"To_Account":${JSON.stringify(to)}${this.#lastText}`);
-    this.#codes.set(code, (this.#codes.get(code) ?? 0) + 1);
-    if (answer.applied) this.#applied++;
+    this.codes.set(code, (this.codes.get(code) ?? 0) + 1);
+    if (answer.applied) this.applied++;
     if (code !== 0 && (code !== 30539 || this.#pendingFails)) this.#failed.push(to);
   }
 
-  json(answerField: string): string {
-    const failed = this.#failed.length > 0 ? `"Fail_Account":${JSON.stringify(this.#failed)},` : '';
-    return `"${answerField}":[${this.#items.join(',')}],${failed}`;
+  get allDone(): boolean {
+    return this.codes.size === 1 && this.codes.has(0);
   }
 
-  countInto(counts: CommandCounts): void {
-    counts.applied += this.#applied;
-    for (const [code, n] of this.#codes) count(counts.items, code, n);
+  json(answerField: string): string {
+    const lists = this.#listsFailed && this.#failed.length > 0;
+    const failed = lists ? `"Fail_Account":${JSON.stringify(this.#failed)},` : '';
+    return `"${answerField}":[${this.#items.join(',')}],${failed}`;
   }
 }
