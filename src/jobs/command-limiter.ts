@@ -10,13 +10,14 @@ export interface CommandLimiterParts {
   log?: LimiterLog;
 }
 
-/** This process's end of the limiter of one API command: the same for everybody who calls it. */
+/** This process's end of the limiter of one API command and of the app: the same for everybody who calls it. */
 export function commandLimiter(command: string, { redis, sdkAppId, tuning, log }: CommandLimiterParts): Limiter {
   return createLimiter({
     redis,
     app: sdkAppId,
     command,
     rate: { calls: rateOf(command, tuning.callsPerSecond), windowMs: tuning.windowMs },
+    appCalls: tuning.appCallsPerSecond,
     ...(tuning.marginMs !== null && { marginMs: tuning.marginMs }),
     latenessMs: tuning.latenessMs,
     callTimeoutMs: tuning.callTimeoutMs,

@@ -9,8 +9,9 @@ export interface LeaseRequest {
   latenessMs: number;
   /** `since` of a state that the clock has left behind; 0: none. */
   forget: number;
-  /** Highest slot id that was answered with "too fast"; 0: none. */
+  /** Highest slot id that was answered with "too fast" for the command, and for the whole app; 0: none. */
   throttled: number;
+  appThrottled: number;
   /** Slots that nobody used. */
   returned: ReadonlySet<number>;
   /** Slot id → upper bound of when its call arrived. */
@@ -19,23 +20,28 @@ export interface LeaseRequest {
 
 export interface Lease {
   now: number;
-  /** When the state began; another one means that the old one was lost. */
+  /** When the state began, summed over the buckets; another one means that one was lost. */
   since: number;
-  /** Rate in force, ppm of the ceiling. */
+  /** Rates in force, ppm of the ceilings; the command's is never above the app's. */
   rate: number;
+  appRate: number;
   /** The slot that was beyond the horizon; 0 when all were granted. */
   following: number;
   slots: { id: number; at: number }[];
 }
 
-const runLease = defineScript<[string, string], ScriptArg[], number[]>(import.meta.url, './lease.lua');
+/** The command's state and tokens, and the app's. */
+export type LimiterKeys = [state: string, tokens: string, appState: string, appTokens: string];
+
+const runLease = defineScript<LimiterKeys, ScriptArg[], number[]>(import.meta.url, './lease.lua');
 
 export const micros = (ms: number): number => Math.round(ms * 1000);
 
-/** The keys of one app and command. They never expire. */
-export function keysOf(app: number | string, command: string): [state: string, tokens: string] {
+/** The keys of one app and command, and those that all commands of the app share. They never expire. */
+export function keysOf(app: number | string, command: string): LimiterKeys {
   const state = `{befriend:${app}}:limiter:${command}`;
-  return [state, `${state}:tokens`];
+  const appState = `{befriend:${app}}:app-limiter`;
+  return [state, `${state}:tokens`, appState, `${appState}:tokens`];
 }
 
 /** Arguments of lease.lua in its order. */
@@ -43,6 +49,7 @@ export function argsOf(timing: Timing, request: LeaseRequest): ScriptArg[] {
   const { rate } = timing;
   return [
     rate.calls,
+    timing.appCalls,
     micros(rate.windowMs),
     micros(timing.marginMs),
     timing.pace,
@@ -53,6 +60,7 @@ export function argsOf(timing: Timing, request: LeaseRequest): ScriptArg[] {
     request.want,
     request.forget,
     request.throttled,
+    request.appThrottled,
     request.returned.size,
     ...request.returned,
     ...[...request.calls].flatMap(([id, at]) => [at, id]),
@@ -60,16 +68,8 @@ export function argsOf(timing: Timing, request: LeaseRequest): ScriptArg[] {
 }
 
 /** Reports and leases in one round trip. Rejects with Redis' error, having changed nothing. */
-export async function lease(
-  redis: Redis,
-  keys: [string, string],
-  timing: Timing,
-  request: LeaseRequest,
-): Promise<Lease> {
-  const [now = 0, since = 0, rate = 0, following = 0, first = 0, ...times] = await runLease(
-    redis,
-    keys,
-    argsOf(timing, request),
-  );
-  return { now, since, rate, following, slots: times.map((at, n) => ({ id: first + n, at })) };
+export async function lease(redis: Redis, keys: LimiterKeys, timing: Timing, request: LeaseRequest): Promise<Lease> {
+  const reply = await runLease(redis, keys, argsOf(timing, request));
+  const [now = 0, since = 0, rate = 0, appRate = 0, following = 0, first = 0, ...times] = reply;
+  return { now, since, rate, appRate, following, slots: times.map((at, n) => ({ id: first + n, at })) };
 }

@@ -5,15 +5,29 @@ const FULL_PPM = 1_000_000;
 /** As in lease.lua: ppm of the ceiling that come back per microsecond, 5 % a second. */
 const RECOVERY_PPM = 0.05;
 
-/**
- * The share of its ceiling that a command's limit has now, 0 to 1: less than 1 for a while after the service said
- * "too fast". Looks only; the limiter itself applies the same arithmetic at the next lease.
- */
-export async function shareInForce(redis: Redis, app: number | string, command: string): Promise<number> {
-  const [state] = keysOf(app, command);
-  const [fields, [seconds, micros]] = await Promise.all([redis.hmget(state, 'rate', 'reducedAt'), redis.time()]);
-  const [rate, reducedAt] = fields;
+/** Shares of their ceilings that the limits have now, 0 to 1: less than 1 for a while after "too fast". */
+export interface SharesInForce {
+  /** What was said of the command alone. */
+  command: number;
+  /** What was said of the whole app. It holds for its limit and for that of every command. */
+  app: number;
+}
+
+/** The shares of a command and its app. Looks only; the limiter itself applies the same arithmetic at the next lease. */
+export async function sharesInForce(redis: Redis, app: number | string, command: string): Promise<SharesInForce> {
+  const [state, , appState] = keysOf(app, command);
+  const [own, whole, [seconds, micros]] = await Promise.all([
+    redis.hmget(state, 'rate', 'reducedAt'),
+    redis.hmget(appState, 'rate', 'reducedAt'),
+    redis.time(),
+  ]);
+  const now = Number(seconds) * 1e6 + Number(micros);
+  return { command: shareOf(own, now), app: shareOf(whole, now) };
+}
+
+/** At `now`, µs of Redis' clock. */
+function shareOf([rate, reducedAt]: (string | null)[], now: number): number {
   if (!rate || !reducedAt) return 1;
-  const since = Number(seconds) * 1e6 + Number(micros) - Number(reducedAt);
+  const since = now - Number(reducedAt);
   return Math.min(FULL_PPM, Number(rate) + RECOVERY_PPM * Math.max(0, since)) / FULL_PPM;
 }

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { type Lease, lease } from './bucket.ts';
+import { type Lease, lease, type LimiterKeys } from './bucket.ts';
 import { ClockMap } from './clock-map.ts';
 import type { LimiterLog } from './limiter.ts';
 import { Reports } from './reports.ts';
@@ -11,6 +11,7 @@ export interface Answer extends Lease {
   latenessMs: number;
 }
 
+const FULL_PPM = 1_000_000;
 /** After a failed script (loading, read-only, out of memory). */
 const RETRY_MS = 200;
 
@@ -18,7 +19,8 @@ const RETRY_MS = 200;
 export class LeaseClient {
   readonly map = new ClockMap();
   readonly reports = new Reports();
-  ratePpm = 1_000_000;
+  /** The rate in force as last heard: the command's, or the app's where that is less. */
+  ratePerSecond: number;
   losses = 0;
   /** Nothing is asked before this, local ms. */
   retryAt = 0;
@@ -27,14 +29,14 @@ export class LeaseClient {
   private since = 0;
   private forgetSince = 0;
   private readonly redis: Redis;
-  private readonly keys: [state: string, tokens: string];
+  private readonly keys: LimiterKeys;
   private readonly timing: Timing;
   private readonly clock: () => number;
   private readonly log: LimiterLog | undefined;
 
   constructor(parts: {
     redis: Redis;
-    keys: [state: string, tokens: string];
+    keys: LimiterKeys;
     timing: Timing;
     clock: () => number;
     log: LimiterLog | undefined;
@@ -42,6 +44,7 @@ export class LeaseClient {
     this.redis = parts.redis;
     this.keys = parts.keys;
     this.timing = parts.timing;
+    this.ratePerSecond = parts.timing.ceilingPerSecond;
     this.clock = parts.clock;
     this.log = parts.log;
   }
@@ -60,7 +63,7 @@ export class LeaseClient {
       const request = { ...batch, want, leadMs, latenessMs, forget: this.forgetSince };
       const reply = await lease(this.redis, this.keys, timing, request);
       this.failure = null;
-      this.ratePpm = reply.rate;
+      this.ratePerSecond = rateInForce(timing, reply);
       const clockHolds = this.map.observe(asked, clock(), reply.now);
       return { ...reply, latenessMs, state: this.judge(reply.since, clockHolds) };
     } catch (error) {
@@ -95,4 +98,10 @@ export class LeaseClient {
     if (error.message === before) return;
     this.log?.warn({ error: error.message, key: this.keys[0] }, 'the limiter cannot get slots: nobody calls');
   }
+}
+
+/** The command's, or the app's where that is less. Calls a second. */
+function rateInForce({ rate: { calls, windowMs }, appCalls }: Timing, { rate, appRate }: Lease): number {
+  const own = calls * rate;
+  return (Math.min(own, appCalls > 0 ? appCalls * appRate : own) / FULL_PPM) * (1000 / windowMs);
 }

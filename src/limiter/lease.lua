@@ -1,42 +1,54 @@
---[[ lease.lua: hear what became of earlier slots, then grant some future ones.
+--[[ lease.lua: hear what became of earlier slots, then grant some future ones, within the command's limit and the app's.
 
-  The bucket holds N tokens. A token is a member of the sorted set: its score is an upper bound of when its call
+  A bucket holds N tokens. A token is a member of the sorted set: its score is an upper bound of when its call
   arrived. The next slot is never nearer than window + margin after the N-th largest score. So of any N + 1 calls the
   one granted last left more than a window after the earliest of the others, whatever order they were sent in.
 
-  KEYS[1]  state, a hash   run: run_id of the server that keeps it · since: when it began (us) · next: id of the next
-                           slot · last: time of the last slot · from: no slot before · rate: rate in force after the
-                           last reduction (ppm of the ceiling) · reducedId: last slot granted before it · reducedAt
-  KEYS[2]  tokens, a sorted set   slot id -> upper bound of its call (us), and 'origin' -> 0 to notice a lost key
-  ARGV[1]  calls           N
-  ARGV[2]  window          us
-  ARGV[3]  margin          us
-  ARGV[4]  pace            fraction of even spacing that slots stand apart, at least, once tokens come back
-  ARGV[5]  lead            us from now to the first slot, at least
-  ARGV[6]  lateness        us after its slot that a call may leave: a new token counts from its slot + lateness
-  ARGV[7]  horizon         us from now to the last slot, at most
-  ARGV[8]  loss            us without slots after the state was lost
-  ARGV[9]  want            slots wanted, may be 0
-  ARGV[10] forget          `since` of a state that the clock has left behind: drop it. 0: none
-  ARGV[11] throttled       highest slot id answered with "too fast". 0: none
-  ARGV[12] returned        how many slots are given back, then their ids, then (score, id) of every call to report
-  Returns  {now, since, rate, the slot that was too far away or 0, id of the first slot, time of each slot ...}, times in us
+  The command has a bucket, and the app has one for the calls of all its commands if its limit is known. A slot is the
+  first instant that both allow, and its token goes into both. Slots of a command rise, those of an app do not: a slot
+  of one command may come before one that another was granted earlier. So the app's bucket keeps also when its coming
+  slots begin, and a slot needs room for any N + 1 calls that it is among, those after it counted from their slots.
+  The app's state is there also without a limit: slot ids rise over all commands, and "too fast" for the app slows all
+  of them.
+
+  KEYS[1]  state of the command, a hash   run: run_id of the server that keeps it · since: when it began (us) · last:
+                           time of the last slot · from: no slot before · rate: rate in force after the last reduction
+                           (ppm of the ceiling) · reducedId: last slot granted before it · reducedAt
+  KEYS[2]  tokens of the command, a sorted set   slot id -> upper bound of its call (us), and 'origin' -> 0 to notice a
+                           lost key
+  KEYS[3]  state of the app, the same   and next: id of the next slot. Without a limit only next, the reduction, and
+                           last and from, so that whoever knows a limit later waits for calls that are not in its tokens
+  KEYS[4]  tokens of the app, the same   and 'at:' .. slot id -> minus the slot, while it is to come
+  ARGV[1]  calls           N of the command
+  ARGV[2]  app calls       N of the app. 0: not known
+  ARGV[3]  window          us
+  ARGV[4]  margin          us
+  ARGV[5]  pace            fraction of even spacing that slots stand apart, at least, once tokens come back
+  ARGV[6]  lead            us from now to the first slot, at least
+  ARGV[7]  lateness        us after its slot that a call may leave: a new token counts from its slot + lateness
+  ARGV[8]  horizon         us from now to the last slot, at most
+  ARGV[9]  loss            us without slots after the state was lost
+  ARGV[10] want            slots wanted, may be 0
+  ARGV[11] forget          `since` of a state that the clock has left behind: drop it. 0: none
+  ARGV[12] throttled       highest slot id answered with "too fast" for the command. 0: none
+  ARGV[13] app throttled   the same for the app
+  ARGV[14] returned        how many slots are given back, then their ids, then (score, id) of every call to report
+  Returns  {now, since, rate of the command, rate of the app, the slot that was too far away or 0, id of the first slot,
+           time of each slot ...}, times in us. `since` is the sum over the buckets: another one says that one was lost
   Clock    Redis TIME. A step backwards delays slots; a larger one loses the state, on purpose
   Crash    state and tokens change in this one script; a restart or fail-over is seen by the server's run_id, read
            here, since a process may not notice that another server answers
 ]]
-local calls = tonumber(ARGV[1])
-local window = tonumber(ARGV[2])
-local margin = tonumber(ARGV[3])
-local pace = tonumber(ARGV[4])
-local lead = tonumber(ARGV[5])
-local lateness = tonumber(ARGV[6])
-local horizon = tonumber(ARGV[7])
-local loss = tonumber(ARGV[8])
-local want = tonumber(ARGV[9])
-local forget = tonumber(ARGV[10])
-local throttled = tonumber(ARGV[11])
-local returned = tonumber(ARGV[12])
+local window = tonumber(ARGV[3])
+local margin = tonumber(ARGV[4])
+local pace = tonumber(ARGV[5])
+local lead = tonumber(ARGV[6])
+local lateness = tonumber(ARGV[7])
+local horizon = tonumber(ARGV[8])
+local loss = tonumber(ARGV[9])
+local want = tonumber(ARGV[10])
+local forget = tonumber(ARGV[11])
+local returned = tonumber(ARGV[14])
 
 local FULL = 1000000 -- ppm
 local LEAST = 15625 -- ppm, 1/64: a lower rate would take longer to notice the recovery
@@ -53,82 +65,114 @@ if not run then
   return redis.error_reply('ERR befriend: INFO server does not tell run_id, which the limiter needs')
 end
 
-local state = redis.call('HMGET', KEYS[1], 'run', 'since', 'next', 'last', 'from', 'rate', 'reducedId', 'reducedAt')
-local since = tonumber(state[2]) or 0
-local nextId = tonumber(state[3]) or 0
-local last = tonumber(state[4]) or 0
-local from = tonumber(state[5]) or 0
-local rate = tonumber(state[6]) or FULL
-local reducedId = tonumber(state[7]) or 0
-local reducedAt = tonumber(state[8]) or 0
+local function open(state, tokens, calls, throttled)
+  local kept = redis.call('HMGET', state, 'run', 'since', 'last', 'from', 'rate', 'reducedId', 'reducedAt', 'next')
+  return {
+    state = state,
+    tokens = tokens,
+    calls = tonumber(calls),
+    throttled = tonumber(throttled),
+    run = kept[1],
+    since = tonumber(kept[2]) or 0,
+    last = tonumber(kept[3]) or 0,
+    from = tonumber(kept[4]) or 0,
+    rate = tonumber(kept[5]) or FULL,
+    reducedId = tonumber(kept[6]) or 0,
+    reducedAt = tonumber(kept[7]) or 0,
+    -- Ids start at the clock: nobody ever granted that many, so an old slot is never taken for a new one.
+    nextId = tonumber(kept[8]) or now,
+  }
+end
 
-local lost = state[1] ~= run
-  or not redis.call('ZSCORE', KEYS[2], 'origin')
-  or (forget ~= 0 and forget == since)
-  or last > now + horizon + loss
-if lost then
-  -- Ids start at the clock: nobody ever granted that many, so an old slot is never taken for a new one.
-  since = math.max(now, since + 1)
-  nextId = math.max(now, nextId)
-  last = 0
-  from = now + loss
-  redis.call('DEL', KEYS[2])
-  redis.call('ZADD', KEYS[2], 0, 'origin')
-  redis.call('HSET', KEYS[1], 'run', run, 'since', int(since), 'next', int(nextId), 'last', 0, 'from', int(from))
+local command = open(KEYS[1], KEYS[2], ARGV[1], ARGV[12])
+local app = open(KEYS[3], KEYS[4], ARGV[2], ARGV[13])
+local nextId = app.nextId
+local buckets = app.calls > 0 and { command, app } or { command }
+
+local function sinceOf()
+  return command.since + (app.calls > 0 and app.since or 0)
+end
+
+local forgotten = forget ~= 0 and forget == sinceOf()
+for _, bucket in ipairs(buckets) do
+  local lost = bucket.run ~= run
+    or not redis.call('ZSCORE', bucket.tokens, 'origin')
+    or forgotten
+    or bucket.last > now + horizon + loss
+  if lost then
+    bucket.since = math.max(now, bucket.since + 1)
+    bucket.last = 0
+    bucket.from = now + loss
+    nextId = math.max(now, nextId)
+    redis.call('DEL', bucket.tokens)
+    redis.call('ZADD', bucket.tokens, 0, 'origin')
+    redis.call('HSET', bucket.state, 'run', run, 'since', int(bucket.since), 'last', 0, 'from', int(bucket.from))
+    redis.call('HSET', app.state, 'next', int(nextId))
+  end
 end
 
 -- Reports. A call of a lost state is a token again: it may still be on its way.
-if returned > 0 then
-  redis.call('ZREM', KEYS[2], unpack(ARGV, 13, 12 + returned))
+for _, bucket in ipairs(buckets) do
+  if returned > 0 then
+    redis.call('ZREM', bucket.tokens, unpack(ARGV, 15, 14 + returned))
+  end
+  if #ARGV > 14 + returned then
+    redis.call('ZADD', bucket.tokens, unpack(ARGV, 15 + returned))
+  end
 end
-if #ARGV > 12 + returned then
-  redis.call('ZADD', KEYS[2], unpack(ARGV, 13 + returned))
+
+if app.calls > 0 then
+  for i = 15, 14 + returned do
+    redis.call('ZREM', app.tokens, 'at:' .. ARGV[i])
+  end
 end
 
 -- Throttling: half the rate, once for all the slots granted before the last reduction.
-rate = math.min(FULL, math.floor(rate + RECOVERY * math.max(0, now - reducedAt)))
-if throttled > reducedId then
-  rate = math.max(LEAST, math.floor(rate / 2))
-  redis.call('HSET', KEYS[1], 'rate', rate, 'reducedId', int(nextId - 1), 'reducedAt', int(now))
+for _, bucket in ipairs({ command, app }) do
+  bucket.rate = math.min(FULL, math.floor(bucket.rate + RECOVERY * math.max(0, now - bucket.reducedAt)))
+  if bucket.throttled > bucket.reducedId then
+    bucket.rate = math.max(LEAST, math.floor(bucket.rate / 2))
+    redis.call('HSET', bucket.state, 'rate', bucket.rate, 'reducedId', int(nextId - 1), 'reducedAt', int(now))
+  end
 end
+-- An app that is too fast is slowed in every command: it may have had no other to do with it.
+command.rate = math.min(command.rate, app.rate)
 
-local reply = { now, since, rate, 0, nextId }
+local reply = { now, sinceOf(), command.rate, app.rate, 0, nextId }
 if want == 0 then
   return reply
 end
 
 -- No slot can need these any more (twice, in case processes were given different margins).
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '(0', int(now - 2 * (window + margin)))
+for _, bucket in ipairs(buckets) do
+  redis.call('ZREMRANGEBYSCORE', bucket.tokens, '(0', int(now - 2 * (window + margin)))
+end
 
--- The tokens of rank N - want + 1 ... N, largest first: each new token moves the N-th one rank up, so these will do.
-local first = math.max(0, calls - want)
-local found = redis.call('ZREVRANGE', KEYS[2], first, calls - 1, 'WITHSCORES')
+-- A line that starts is evenly spaced. Once tokens come back they set the pace, and lost time may be caught up.
+local function lineOf(bucket, full)
+  local even = window / bucket.calls * FULL / bucket.rate
+  local spacing = full and bucket.rate == FULL and even * pace or even
+  return math.ceil(math.max(now + lead, bucket.last + spacing, bucket.from))
+end
+
+-- The command's tokens of rank N - want + 1 ... N, largest first: each new token moves the N-th one rank up, so these
+-- will do.
+local first = math.max(0, command.calls - want)
+local found = redis.call('ZREVRANGE', command.tokens, first, command.calls - 1, 'WITHSCORES')
 local ranks = {}
 for i = 2, #found, 2 do
   ranks[#ranks + 1] = tonumber(found[i])
 end
-while #ranks < calls - first do
+while #ranks < command.calls - first do
   ranks[#ranks + 1] = 0
 end
 
--- A line that starts is evenly spaced. Once tokens come back they set the pace, and lost time may be caught up.
-local even = window / calls * FULL / rate
-local tokens = {}
-while #reply - 5 < want do
+local function commandDue()
   local nth = ranks[#ranks]
-  local free = nth > 0 and nth + window + margin or 0
-  local spacing = nth > 0 and rate == FULL and even * pace or even
-  local slot = math.ceil(math.max(now + lead, last + spacing, from, free))
-  if slot > now + math.max(horizon, lead) then
-    reply[4] = slot
-    break
-  end
-  reply[#reply + 1] = slot
-  local score = slot + lateness
-  tokens[#tokens + 1] = int(score)
-  tokens[#tokens + 1] = int(nextId)
-  last = slot
-  nextId = nextId + 1
+  return math.max(lineOf(command, nth > 0), nth > 0 and nth + window + margin or 0)
+end
+
+local function bookCommand(score)
   local place = 1
   while place < #ranks and ranks[place] >= score do
     place = place + 1
@@ -136,8 +180,109 @@ while #reply - 5 < want do
   ranks[#ranks] = nil
   table.insert(ranks, place, score)
 end
+
+-- The app's tokens that may still have to arrive, with their slots; how many there are in all; and those of rank
+-- N - want + 1 and below, as many as slots are to come: no others matter.
+local coming = {}
+local count = 0
+local deep = {}
+local below = math.max(0, app.calls - want)
+if app.calls > 0 then
+  redis.call('ZREMRANGEBYSCORE', app.tokens, '(' .. int(-now), '(0')
+  local at = redis.call('ZRANGEBYSCORE', app.tokens, '-inf', int(-now), 'WITHSCORES')
+  local slotOf = {}
+  for i = 1, #at, 2 do
+    slotOf[string.sub(at[i], 4)] = -tonumber(at[i + 1])
+  end
+  local open = redis.call('ZREVRANGEBYSCORE', app.tokens, '+inf', int(now), 'WITHSCORES')
+  for i = 1, #open, 2 do
+    coming[#coming + 1] = { score = tonumber(open[i + 1]), slot = slotOf[open[i]] or 0 }
+  end
+  count = redis.call('ZCOUNT', app.tokens, '(0', '+inf')
+  local ranked = redis.call('ZREVRANGE', app.tokens, below, math.min(count, app.calls + #at / 2) - 1, 'WITHSCORES')
+  for i = 2, #ranked, 2 do
+    deep[#deep + 1] = tonumber(ranked[i])
+  end
+end
+local booked = 0
+
+-- The first instant from `at` on that the app allows. Slots of other commands may come after it: none of them may
+-- become the last of N + 1 calls in a window by it either.
+local function roomFrom(at)
+  while true do
+    local before = {}
+    local after = {}
+    for _, token in ipairs(coming) do
+      if token.slot > at then
+        after[#after + 1] = token.slot
+      else
+        before[#before + 1] = token.score
+      end
+    end
+    table.sort(after)
+    local function backBy(n)
+      local bound = before[n] or deep[n + #after - booked - below]
+      return bound and bound + window + margin or 0
+    end
+    local free = backBy(app.calls)
+    for n, slot in ipairs(after) do
+      if n >= app.calls or slot < backBy(app.calls - n) then
+        free = math.max(free, slot)
+      end
+    end
+    if free <= at then
+      return at
+    end
+    at = free
+  end
+end
+
+local function bookApp(slot)
+  local place = 1
+  while coming[place] and coming[place].score >= slot + lateness do
+    place = place + 1
+  end
+  table.insert(coming, place, { score = slot + lateness, slot = slot })
+  booked = booked + 1
+end
+
+local tokens = {}
+local ahead = {}
+while #tokens < 2 * want do
+  local slot = commandDue()
+  local appLine = slot
+  if app.calls > 0 then
+    appLine = lineOf(app, count + booked >= app.calls)
+    slot = roomFrom(math.max(slot, appLine))
+  end
+  if slot > now + math.max(horizon, lead) then
+    reply[5] = slot
+    break
+  end
+  reply[#reply + 1] = slot
+  tokens[#tokens + 1] = int(slot + lateness)
+  tokens[#tokens + 1] = int(nextId)
+  ahead[#ahead + 1] = int(-slot)
+  ahead[#ahead + 1] = 'at:' .. int(nextId)
+  nextId = nextId + 1
+  command.last = slot
+  -- The app's line moves by one spacing, however late the slot is: whoever can use the time before it may.
+  app.last = appLine
+  bookCommand(slot + lateness)
+  if app.calls > 0 then
+    bookApp(slot)
+  end
+end
 if #tokens > 0 then
-  redis.call('ZADD', KEYS[2], unpack(tokens))
-  redis.call('HSET', KEYS[1], 'next', int(nextId), 'last', int(last))
+  for _, bucket in ipairs(buckets) do
+    redis.call('ZADD', bucket.tokens, unpack(tokens))
+  end
+  if app.calls > 0 then
+    redis.call('ZADD', app.tokens, unpack(ahead))
+  else
+    app.from = app.last + loss
+  end
+  redis.call('HSET', command.state, 'last', int(command.last))
+  redis.call('HSET', app.state, 'next', int(nextId), 'last', int(app.last), 'from', int(app.from))
 end
 return reply

@@ -15,6 +15,10 @@
  * - If the state is lost (another run_id, a missing key, a clock that was set), the next slot is W + margin after the
  *   last one that anybody could still use.
  *
+ * The limit of the app, where it is known, is a second bucket of the same script: a slot is the first instant that both
+ * allow. There slots of several commands come in any order, so a call that a new slot would come before is counted from
+ * its slot, which it cannot leave earlier (docs/decisions/0023).
+ *
  * Its price: a token's round is W + margin + mean lateness, so use = W ÷ (W + margin + lateness), about 0.994 with the
  * defaults at 1000 ms. Half the margin takes the everyday spread of answers, the other half what cannot be measured.
  */
@@ -22,13 +26,13 @@ import { performance } from 'node:perf_hooks';
 import type { Redis } from 'ioredis';
 import { keysOf } from './bucket.ts';
 import type { LatenessFigures } from './lateness.ts';
-import { checkRate, type Rate } from './rate.ts';
+import type { Rate } from './rate.ts';
 import { SharedLimiter } from './shared-limiter.ts';
 import type { Slot } from './slot.ts';
 import { timingOf, type Tuning } from './timing.ts';
 
 export type { Rate } from './rate.ts';
-export type { Slot } from './slot.ts';
+export type { Slot, Throttled } from './slot.ts';
 
 export interface Limiter {
   /**
@@ -75,6 +79,8 @@ export interface LimiterOptions extends Partial<Tuning> {
   app: number | string;
   command: string;
   rate: Rate;
+  /** Most calls of all commands of the app in a window of the rate, the same for all of them. Default: not known. */
+  appCalls?: number | null;
   /** The longest life of a call, from writing to abort. */
   callTimeoutMs: number;
   /** Monotonic, ms. */
@@ -88,11 +94,12 @@ export interface LimiterLog {
 }
 
 /**
- * A strict limiter shared by all processes that use the same Redis, app and command.
+ * A strict limiter shared by all processes that use the same Redis, app and command; with `appCalls` also over commands.
  * @throws RangeError when the rate makes no sense
  */
 export function createLimiter(options: LimiterOptions): Limiter {
-  const { redis, app, command, rate, callTimeoutMs, clock = () => performance.now(), log, ...tuning } = options;
-  const timing = timingOf(checkRate(rate), tuning);
+  const { redis, app, command, rate, appCalls, callTimeoutMs, log, ...rest } = options;
+  const { clock = () => performance.now(), ...tuning } = rest;
+  const timing = timingOf(rate, tuning, appCalls);
   return new SharedLimiter({ redis, keys: keysOf(app, command), timing, callTimeoutMs, clock, log });
 }

@@ -1,11 +1,10 @@
 import { type Lease, type LeaseRequest, micros } from './bucket.ts';
 import type { Timing } from './timing.ts';
 
-/** What lease.lua keeps in Redis. Times are microseconds. */
+/** One bucket as lease.lua keeps it in Redis: the command's, or the app's. Times are microseconds. */
 export interface BucketState {
   run: string;
   since: number;
-  nextId: number;
   last: number;
   from: number;
   rate: number;
@@ -15,10 +14,22 @@ export interface BucketState {
   tokens: Map<number, number>;
 }
 
+/** The app's bucket knows also when its slots begin: slot id → its time, while it is to come. */
+export interface AppState extends BucketState {
+  coming: Map<number, number>;
+}
+
+/** What a lease reads and writes. Commands of one app share `app` and `nextId`. */
+export interface LimiterModel {
+  command: BucketState;
+  app: AppState;
+  /** Null: nothing was granted yet. */
+  nextId: number | null;
+}
+
 export const EMPTY_BUCKET: BucketState = {
   run: '',
   since: 0,
-  nextId: 0,
   last: 0,
   from: 0,
   rate: 1_000_000,
@@ -26,6 +37,10 @@ export const EMPTY_BUCKET: BucketState = {
   reducedAt: 0,
   tokens: new Map(),
 };
+
+export const EMPTY_APP: AppState = { ...EMPTY_BUCKET, coming: new Map() };
+
+export const EMPTY_MODEL: LimiterModel = { command: EMPTY_BUCKET, app: EMPTY_APP, nextId: null };
 
 const FULL = 1_000_000;
 const LEAST = 15_625;
@@ -35,57 +50,107 @@ const LEAST = 15_625;
  * runs both on the same histories), and this one can be tried on any clock.
  */
 export function modelLease(
-  state: BucketState,
+  state: LimiterModel,
   timing: Timing,
   request: LeaseRequest,
   server: { run: string; now: number },
-): { state: BucketState; lease: Lease } {
+): { state: LimiterModel; lease: Lease } {
   const { now } = server;
-  const next = { ...state, tokens: new Map(state.tokens) };
-  const gone = request.forget !== 0 && request.forget === state.since;
-  if (state.run !== server.run || gone || state.last > now + micros(timing.horizonMs) + micros(timing.lossMs)) {
-    next.run = server.run;
-    next.since = Math.max(now, state.since + 1);
-    next.nextId = Math.max(now, state.nextId);
-    next.last = 0;
-    next.from = now + micros(timing.lossMs);
-    next.tokens.clear();
+  const { appCalls } = timing;
+  const command = { ...state.command, tokens: new Map(state.command.tokens) };
+  const app = { ...state.app, tokens: new Map(state.app.tokens), coming: new Map(state.app.coming) };
+  const buckets = appCalls > 0 ? [command, app] : [command];
+  const since = (): number => buckets.reduce((sum, bucket) => sum + bucket.since, 0);
+  let { nextId } = state;
+
+  const forgotten = request.forget !== 0 && request.forget === since();
+  for (const bucket of buckets) {
+    const ahead = bucket.last > now + micros(timing.horizonMs) + micros(timing.lossMs);
+    if (bucket.run === server.run && !forgotten && !ahead) continue;
+    bucket.run = server.run;
+    bucket.since = Math.max(now, bucket.since + 1);
+    bucket.last = 0;
+    bucket.from = now + micros(timing.lossMs);
+    bucket.tokens.clear();
+    if (bucket === app) app.coming.clear();
+    nextId = Math.max(now, nextId ?? 0);
   }
 
-  for (const id of request.returned) next.tokens.delete(id);
-  for (const [id, at] of request.calls) next.tokens.set(id, at);
-
-  const recovered = Math.floor(next.rate + 0.05 * Math.max(0, now - next.reducedAt));
-  let rate = Math.min(FULL, recovered);
-  if (request.throttled > next.reducedId) {
-    rate = Math.max(LEAST, Math.floor(rate / 2));
-    next.rate = rate;
-    next.reducedId = next.nextId - 1;
-    next.reducedAt = now;
+  for (const { tokens } of buckets) {
+    for (const id of request.returned) tokens.delete(id);
+    for (const [id, at] of request.calls) tokens.set(id, at);
   }
+  if (appCalls > 0) for (const id of request.returned) app.coming.delete(id);
 
-  const { calls } = timing.rate;
-  const window = micros(timing.rate.windowMs) + micros(timing.marginMs);
+  let id = nextId ?? now;
+  const commandRate = slow(command, request.throttled, { now, id });
+  const appRate = slow(app, request.appThrottled, { now, id });
+  const rate = Math.min(commandRate, appRate);
+  const lease: Lease = { now, since: since(), rate, appRate, following: 0, slots: [] };
+  if (request.want === 0) return { state: { command, app, nextId }, lease };
+
+  const windowMicros = micros(timing.rate.windowMs);
+  const round = windowMicros + micros(timing.marginMs);
   const lead = micros(request.leadMs);
-  const farthest = now + Math.max(micros(timing.horizonMs), lead);
-  const even = ((micros(timing.rate.windowMs) / calls) * FULL) / rate;
-  const lease: Lease = { now, since: next.since, rate, following: 0, slots: [] };
-  if (request.want === 0) return { state: next, lease };
-
-  for (const [id, at] of next.tokens) if (at <= now - 2 * window) next.tokens.delete(id);
+  for (const { tokens } of buckets) {
+    for (const [token, at] of tokens) if (at <= now - 2 * round) tokens.delete(token);
+  }
+  if (appCalls > 0) for (const [token, at] of app.coming) if (at < now) app.coming.delete(token);
+  const line = ({ tokens, last, from }: BucketState, calls: number, inForce: number): number => {
+    const even = ((windowMicros / calls) * FULL) / inForce;
+    const spacing = tokens.size >= calls && inForce === FULL ? even * timing.pace : even;
+    return Math.ceil(Math.max(now + lead, last + spacing, from));
+  };
   while (lease.slots.length < request.want) {
-    const nth = [...next.tokens.values()].toSorted((a, b) => b - a)[calls - 1];
-    const free = nth === undefined ? 0 : nth + window;
-    const spacing = nth !== undefined && rate === FULL ? even * timing.pace : even;
-    const at = Math.ceil(Math.max(now + lead, next.last + spacing, next.from, free));
-    if (at > farthest) {
+    const nth = largestFirst(command.tokens.values())[timing.rate.calls - 1];
+    const own = Math.max(line(command, timing.rate.calls, rate), nth === undefined ? 0 : nth + round);
+    const appLine = appCalls > 0 ? line(app, appCalls, appRate) : own;
+    const at = appCalls > 0 ? roomFrom(Math.max(own, appLine), app, { calls: appCalls, round, now }) : own;
+    if (at > now + Math.max(micros(timing.horizonMs), lead)) {
       lease.following = at;
       break;
     }
-    lease.slots.push({ id: next.nextId, at });
-    next.tokens.set(next.nextId, at + micros(request.latenessMs));
-    next.last = at;
-    next.nextId += 1;
+    lease.slots.push({ id, at });
+    for (const { tokens } of buckets) tokens.set(id, at + micros(request.latenessMs));
+    command.last = at;
+    app.last = appLine;
+    if (appCalls > 0) app.coming.set(id, at);
+    else app.from = app.last + micros(timing.lossMs);
+    id += 1;
+    nextId = id;
   }
-  return { state: next, lease };
+  return { state: { command, app, nextId }, lease };
+}
+
+/**
+ * The first instant from `at` on at which one more call leaves any N + 1 calls of the app `round` apart: the last of
+ * them begins no sooner than that after the latest time at which the first of them can have arrived.
+ */
+function roomFrom(at: number, app: AppState, limit: { calls: number; round: number; now: number }): number {
+  const { calls, round, now } = limit;
+  // A call that has arrived is before, whatever its slot.
+  const tokens = [...app.tokens].map(([id, bound]) => ({ bound, slot: bound < now ? 0 : (app.coming.get(id) ?? 0) }));
+  const before = largestFirst(tokens.filter(({ slot }) => slot <= at).map(({ bound }) => bound));
+  const after = tokens.map(({ slot }) => slot).filter((slot) => slot > at);
+  const nth = before[calls - 1];
+  const crowded = after
+    .toSorted((a, b) => a - b)
+    .filter((slot, n) => n + 1 >= calls || slot < (before[calls - n - 2] ?? -Infinity) + round);
+  const free = Math.max(at, nth === undefined ? at : nth + round, ...crowded);
+  return free === at ? at : roomFrom(free, app, limit);
+}
+
+function largestFirst(bounds: Iterable<number>): number[] {
+  return [...bounds].toSorted((a, b) => b - a);
+}
+
+/** The rate in force, after what was said of "too fast". */
+function slow(bucket: BucketState, throttled: number, { now, id }: { now: number; id: number }): number {
+  const recovered = Math.floor(bucket.rate + 0.05 * Math.max(0, now - bucket.reducedAt));
+  const rate = Math.min(FULL, recovered);
+  if (throttled <= bucket.reducedId) return rate;
+  bucket.rate = Math.max(LEAST, Math.floor(rate / 2));
+  bucket.reducedId = id - 1;
+  bucket.reducedAt = now;
+  return bucket.rate;
 }

@@ -1,8 +1,11 @@
+import type { Throttled } from './slot.ts';
+
 /** What one call of the script carries. */
 export interface ReportBatch {
   calls: Map<number, number>;
   returned: Set<number>;
   throttled: number;
+  appThrottled: number;
 }
 
 /** Lua's unpack stands 8000 values; a call is two. */
@@ -13,9 +16,10 @@ export class Reports {
   private calls = new Map<number, number>();
   private returned = new Set<number>();
   private throttledId = 0;
+  private appThrottledId = 0;
 
   get empty(): boolean {
-    return this.calls.size === 0 && this.returned.size === 0 && this.throttledId === 0;
+    return this.calls.size + this.returned.size + this.throttledId + this.appThrottledId === 0;
   }
 
   /** The call of this slot arrived no later than this, µs of Redis' clock. */
@@ -29,13 +33,16 @@ export class Reports {
     this.returned.add(id);
   }
 
-  throttled(id: number): void {
-    this.throttledId = Math.max(this.throttledId, id);
+  /** The service answered "too fast": for the command, or for the whole app. */
+  throttled(id: number, whose: Throttled): void {
+    if (whose === 'app') this.appThrottledId = Math.max(this.appThrottledId, id);
+    else this.throttledId = Math.max(this.throttledId, id);
   }
 
   /** Takes up to 1000 of each kind out; the rest waits for the next call of the script. */
   take(): ReportBatch {
-    const batch: ReportBatch = { calls: new Map(), returned: new Set(), throttled: this.throttledId };
+    const { throttledId: throttled, appThrottledId: appThrottled } = this;
+    const batch: ReportBatch = { calls: new Map(), returned: new Set(), throttled, appThrottled };
     for (const [id, at] of this.calls) {
       if (batch.calls.size === MOST) break;
       batch.calls.set(id, at);
@@ -47,6 +54,7 @@ export class Reports {
       this.returned.delete(id);
     }
     this.throttledId = 0;
+    this.appThrottledId = 0;
     return batch;
   }
 
@@ -54,6 +62,7 @@ export class Reports {
   putBack(batch: ReportBatch): void {
     for (const id of batch.returned) this.giveBack(id);
     for (const [id, at] of batch.calls) if (!this.calls.has(id) && !this.returned.has(id)) this.calls.set(id, at);
-    this.throttled(batch.throttled);
+    this.throttled(batch.throttled, 'command');
+    this.throttled(batch.appThrottled, 'app');
   }
 }

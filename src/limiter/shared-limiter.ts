@@ -1,14 +1,15 @@
 import type { Redis } from 'ioredis';
+import type { LimiterKeys } from './bucket.ts';
 import { Calls } from './calls.ts';
 import { type Answer, LeaseClient } from './lease-client.ts';
 import type { Limiter, LimiterLog, LimiterState } from './limiter.ts';
-import { LeasedSlot, type Slot, type SlotOwner } from './slot.ts';
+import { LeasedSlot, type Slot, type SlotOwner, type Throttled } from './slot.ts';
 import { Takers } from './takers.ts';
 import type { Timing } from './timing.ts';
 
 export interface Parts {
   redis: Redis;
-  keys: [state: string, tokens: string];
+  keys: LimiterKeys;
   timing: Timing;
   callTimeoutMs: number;
   clock: () => number;
@@ -68,7 +69,7 @@ export class SharedLimiter implements Limiter, SlotOwner {
       leased: this.leased.length,
       unanswered: this.calls.unanswered,
       held: this.calls.held,
-      ratePerSecond: (timing.ceilingPerSecond * this.client.ratePpm) / 1_000_000,
+      ratePerSecond: this.client.ratePerSecond,
       ceilingPerSecond: timing.ceilingPerSecond,
       sent: this.calls.sent,
       tooOld: this.tooOld,
@@ -137,8 +138,8 @@ export class SharedLimiter implements Limiter, SlotOwner {
     this.haveNews();
   }
 
-  throttled(slot: LeasedSlot): void {
-    this.client.reports.throttled(slot.id);
+  throttled(slot: LeasedSlot, whose: Throttled): void {
+    this.client.reports.throttled(slot.id, whose);
     this.haveNews(0);
   }
 

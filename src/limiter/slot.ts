@@ -1,9 +1,12 @@
+/** Whose limit a "too fast" speaks of. */
+export type Throttled = 'command' | 'app';
+
 /**
  * Permission to start one call at one instant. Whoever takes one ends it exactly once: `giveUp` when nothing was sent,
  * else `settled`. One that nobody ends keeps its token for one window, as if it had been used.
  */
 export interface Slot {
-  /** Rises over all processes, also over restarts of Redis. */
+  /** Rises over all processes and commands of the app, also over restarts of Redis. */
   readonly id: number;
   /**
    * Asked in the tick that writes the bytes. True: write now; the slot is spent. False: too old, or Redis is gone:
@@ -15,7 +18,7 @@ export interface Slot {
   /** Answered, or aborted for good (`answered` false): the call cannot arrive any more. */
   settled(answered?: boolean): void;
   /** The service answered "too fast". `settled` is still to be called. */
-  throttled(): void;
+  throttled(whose?: Throttled): void;
 }
 
 /** What a slot tells its limiter. */
@@ -25,7 +28,7 @@ export interface SlotOwner {
   sent(slot: LeasedSlot): void;
   gaveUp(slot: LeasedSlot): void;
   settled(slot: LeasedSlot, answered: boolean): void;
-  throttled(slot: LeasedSlot): void;
+  throttled(slot: LeasedSlot, whose: Throttled): void;
 }
 
 export interface SlotParts {
@@ -90,8 +93,8 @@ export class LeasedSlot implements Slot {
     this.owner.settled(this, answered);
   }
 
-  throttled(): void {
+  throttled(whose: Throttled = 'command'): void {
     this.refused = true;
-    this.owner.throttled(this);
+    this.owner.throttled(this, whose);
   }
 }

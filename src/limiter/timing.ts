@@ -46,6 +46,9 @@ export const DEFAULT_TUNING: Tuning = {
 /** Everything of a limiter that follows from its rate and tuning, fixed for its life. */
 export interface Timing extends Tuning {
   rate: Rate;
+  /** Most calls of all commands of the app in a window; 0: not known. */
+  appCalls: number;
+  /** What the command may call at most: its limit, or the app's where that is less. */
   ceilingPerSecond: number;
   /** A call without an answer for this long keeps its token until it has one. */
   heldAfterMs: number;
@@ -61,8 +64,9 @@ export interface Timing extends Tuning {
  * said within `flush` (0.65 W), held calls are found within `heldEvery` more and said at once (0.5 W); the slot is
  * granted a horizon ahead (0.75 W).
  */
-export function timingOf(rate: Rate, tuning: Partial<Tuning> = {}): Timing {
+export function timingOf(rate: Rate, tuning: Partial<Tuning> = {}, appCalls: number | null = null): Timing {
   checkRate(rate);
+  if (appCalls !== null) checkRate({ ...rate, calls: appCalls });
   const given = { ...DEFAULT_TUNING, ...definedOf(tuning) };
   const { windowMs } = rate;
   const horizonMs = Math.min(given.horizonMs, windowMs / 4);
@@ -70,7 +74,8 @@ export function timingOf(rate: Rate, tuning: Partial<Tuning> = {}): Timing {
   return {
     ...given,
     rate,
-    ceilingPerSecond: perSecond(rate),
+    appCalls: appCalls ?? 0,
+    ceilingPerSecond: perSecond({ ...rate, calls: Math.min(rate.calls, appCalls ?? Infinity) }),
     horizonMs,
     refillMs: Math.min(given.refillMs, horizonMs / 4),
     flushMs: Math.min(given.flushMs, windowMs / 4),

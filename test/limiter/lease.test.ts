@@ -1,7 +1,14 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { argsOf, keysOf, lease, type Lease, type LeaseRequest } from '../../src/limiter/bucket.ts';
-import { type BucketState, EMPTY_BUCKET, modelLease } from '../../src/limiter/model.ts';
+import { argsOf, keysOf, lease, type Lease, type LeaseRequest, type LimiterKeys } from '../../src/limiter/bucket.ts';
+import {
+  type AppState,
+  type BucketState,
+  EMPTY_BUCKET,
+  EMPTY_MODEL,
+  type LimiterModel,
+  modelLease,
+} from '../../src/limiter/model.ts';
 import { type Timing, timingOf } from '../../src/limiter/timing.ts';
 import { testRedis, type TestRedis } from '../support/redis.ts';
 import { block, uniqueCommand } from './support.ts';
@@ -20,55 +27,74 @@ const nothing: LeaseRequest = {
   latenessMs: 2,
   forget: 0,
   throttled: 0,
+  appThrottled: 0,
   returned: new Set(),
   calls: new Map(),
 };
 
-/** A bucket that keeps a model beside the real one. Real time runs on: the model is told what the script saw. */
+/** One command's limiter that keeps a model beside the real one. Real time runs on: the model is told what the script saw. */
 class Twin {
-  readonly keys = keysOf(1400000000, uniqueCommand());
+  readonly keys: LimiterKeys;
   readonly ids: number[] = [];
-  state: BucketState = EMPTY_BUCKET;
+  state: LimiterModel = EMPTY_MODEL;
   readonly timing: Timing;
 
-  constructor(timing: Timing) {
+  constructor(timing: Timing, app = uniqueCommand()) {
     this.timing = timing;
+    this.keys = keysOf(app, uniqueCommand());
   }
 
-  async lease(request: Partial<LeaseRequest>): Promise<{ real: Lease; model: Lease }> {
+  async lease(request: Partial<LeaseRequest>, timing = this.timing): Promise<{ real: Lease; model: Lease }> {
     const full = { ...nothing, ...request };
-    const real = await lease(server.redis, this.keys, this.timing, full);
-    const model = modelLease(this.state, this.timing, full, { run, now: real.now });
+    const real = await lease(server.redis, this.keys, timing, full);
+    const model = modelLease(this.state, timing, full, { run, now: real.now });
     this.state = model.state;
     this.ids.push(...real.slots.map((slot) => slot.id));
     return { real, model: model.lease };
   }
 
   /** What Redis holds now, as the model would say it. */
-  async stored(): Promise<BucketState> {
-    const hash = await server.redis.hgetall(this.keys[0]);
-    const flat = await server.redis.call('ZRANGE', this.keys[1], '0', '-1', 'WITHSCORES');
-    const pairs = (flat as unknown[]).flat().map(String);
-    const tokens = new Map<number, number>();
-    for (let n = 0; n < pairs.length; n += 2) {
-      if (pairs[n] !== 'origin') tokens.set(Number(pairs[n]), Number(pairs[n + 1]));
-    }
-    const number = (field: string, absent: number): number => Number(hash[field] ?? absent);
+  async stored(): Promise<LimiterModel> {
+    const [state, tokens, appState, appTokens] = this.keys;
+    const next = await server.redis.hget(appState, 'next');
     return {
-      run: String(hash.run),
-      since: number('since', 0),
-      nextId: number('next', 0),
-      last: number('last', 0),
-      from: number('from', 0),
-      rate: number('rate', 1_000_000),
-      reducedId: number('reducedId', 0),
-      reducedAt: number('reducedAt', 0),
-      tokens,
+      command: await storedBucket(state, tokens),
+      app: { ...(await storedBucket(appState, appTokens)), coming: await storedComing(appTokens) },
+      nextId: next === null ? null : Number(next),
     };
   }
 }
 
+async function storedBucket(stateKey: string, tokensKey: string): Promise<BucketState> {
+  const hash = await server.redis.hgetall(stateKey);
+  const flat = await server.redis.call('ZRANGE', tokensKey, '0', '-1', 'WITHSCORES');
+  const pairs = (flat as unknown[]).flat().map(String);
+  const tokens = new Map<number, number>();
+  for (let n = 0; n < pairs.length; n += 2) {
+    if (/^\d/.test(pairs[n]!)) tokens.set(Number(pairs[n]), Number(pairs[n + 1]));
+  }
+  const number = (field: string, absent: number): number => Number(hash[field] ?? absent);
+  return {
+    run: hash.run ?? '',
+    since: number('since', 0),
+    last: number('last', 0),
+    from: number('from', 0),
+    rate: number('rate', 1_000_000),
+    reducedId: number('reducedId', 0),
+    reducedAt: number('reducedAt', 0),
+    tokens,
+  };
+}
+
+async function storedComing(tokensKey: string): Promise<Map<number, number>> {
+  const flat = await server.redis.zrangebyscore(tokensKey, '-inf', '(0', 'WITHSCORES');
+  const pairs = flat.map((_, n) => n).filter((n) => n % 2 === 0);
+  return new Map(pairs.map((n) => [Number(flat[n]!.slice('at:'.length)), -Number(flat[n + 1])]));
+}
+
 const step = fc.record({
+  /** Which of the two commands asks. */
+  who: fc.nat({ max: 1 }),
   want: fc.integer({ min: 0, max: 12 }),
   leadMs: fc.integer({ min: 0, max: 3 }),
   latenessMs: fc.integer({ min: 0, max: 5 }),
@@ -76,14 +102,19 @@ const step = fc.record({
   lateMs: fc.integer({ min: -3, max: 30 }),
   giveBack: fc.array(fc.nat({ max: 40 }), { maxLength: 2 }),
   throttled: fc.option(fc.nat({ max: 40 }), { freq: 8 }),
+  appThrottled: fc.option(fc.nat({ max: 40 }), { freq: 8 }),
+  /** As if this process knew no limit of the app. */
+  unaware: fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
   pauseMs: fc.constantFrom(0, 0, 0, 1, 4),
+  hit: fc.constantFrom('command' as const, 'app' as const),
   fault: fc.constantFrom(
     ...(['none', 'none', 'none', 'none', 'none', 'none', 'forget', 'state lost', 'tokens lost', 'clock back'] as const),
   ),
 });
 
 const tunings = fc.record({
-  calls: fc.integer({ min: 1, max: 15 }),
+  calls: fc.tuple(fc.integer({ min: 1, max: 15 }), fc.integer({ min: 1, max: 15 })),
+  appCalls: fc.option(fc.integer({ min: 1, max: 25 }), { freq: 4 }),
   windowMs: fc.integer({ min: 10, max: 30 }),
   marginMs: fc.integer({ min: 0, max: 5 }),
   pace: fc.constantFrom(0.5, 0.98, 1),
@@ -91,44 +122,74 @@ const tunings = fc.record({
   lossMs: fc.integer({ min: 0, max: 5 }),
 });
 
-test('the script grants what the model grants, and keeps what the model keeps', async () => {
+test('the script grants what the model grants to two commands of an app, and keeps what the model keeps', async () => {
   await fc.assert(
     fc.asyncProperty(tunings, fc.array(step, { minLength: 5, maxLength: 25 }), async (tuning, steps) => {
-      const { calls, windowMs, horizonMs, lossMs, ...rest } = tuning;
-      const twin = new Twin({ ...timingOf({ calls, windowMs }, rest), horizonMs, lossMs });
-      for (const { pick, lateMs, giveBack, throttled, pauseMs, fault, ...ask } of steps) {
+      const { calls, appCalls, windowMs, horizonMs, lossMs, ...rest } = tuning;
+      const app = uniqueCommand();
+      const twins = calls.map((n) => {
+        const timing = timingOf({ calls: n, windowMs }, rest, appCalls);
+        return new Twin({ ...timing, horizonMs, lossMs }, app);
+      });
+      let shared: Pick<LimiterModel, 'app' | 'nextId'> = EMPTY_MODEL;
+      for (const { who, pick, lateMs, giveBack, throttled, appThrottled, unaware, pauseMs, ...more } of steps) {
+        const { hit, fault, ...ask } = more;
         block(pauseMs);
+        const twin = twins[who]!;
+        const timing = unaware ? { ...twin.timing, appCalls: 0 } : twin.timing;
         const idAt = (back: number): number | undefined => twin.ids.at(-1 - back);
-        const known = (backs: readonly number[]): number[] => backs.map(idAt).filter((id) => id !== undefined);
-        if (fault === 'state lost') await server.redis.del(twin.keys[0]);
-        if (fault === 'tokens lost') await server.redis.del(twin.keys[1]);
-        if (fault === 'state lost') twin.state = EMPTY_BUCKET;
-        if (fault === 'tokens lost') twin.state = { ...twin.state, run: 'another' };
-        if (fault === 'clock back') {
-          twin.state = { ...twin.state, last: 4e15 };
-          await server.redis.hset(twin.keys[0], { last: '4000000000000000' });
+        const idsAt = (backs: readonly number[]): number[] => backs.map(idAt).filter((id) => id !== undefined);
+        twin.state = { ...shared, command: twin.state.command };
+        const [stateKey, tokensKey] = hit === 'app' ? [twin.keys[2], twin.keys[3]] : twin.keys;
+        const change = (what: Partial<AppState>): void => {
+          twin.state = { ...twin.state, [hit]: { ...twin.state[hit], ...what } };
+        };
+        if (fault === 'state lost') {
+          await server.redis.del(stateKey);
+          // Tokens stay, and are dropped with the next look at their state.
+          change({ ...EMPTY_BUCKET, tokens: twin.state[hit].tokens });
+          if (hit === 'app') twin.state.nextId = null;
         }
-        const { real, model } = await twin.lease({
+        if (fault === 'tokens lost') {
+          await server.redis.del(tokensKey);
+          change({ run: 'without tokens', tokens: new Map(), ...(hit === 'app' && { coming: new Map() }) });
+        }
+        if (fault === 'clock back') {
+          await server.redis.hset(stateKey, { last: '4000000000000000' });
+          change({ last: 4e15 });
+        }
+        const bound = timing.appCalls > 0 ? [twin.state.command, twin.state.app] : [twin.state.command];
+        const request = {
           ...ask,
-          calls: new Map(known(pick).map((id) => [id, id + lateMs * 1000])),
-          returned: new Set(known(giveBack)),
+          calls: new Map(idsAt(pick).map((id) => [id, id + lateMs * 1000])),
+          returned: new Set(idsAt(giveBack)),
           throttled: (throttled !== null && idAt(throttled)) || 0,
-          forget: fault === 'forget' ? twin.state.since : 0,
-        });
+          appThrottled: (appThrottled !== null && idAt(appThrottled)) || 0,
+          forget: fault === 'forget' ? bound.reduce((sum, { since }) => sum + since, 0) : 0,
+        };
+        const { real, model } = await twin.lease(request, timing);
         expect(real).toEqual(model);
+        shared = twin.state;
       }
-      const stored = await twin.stored();
-      expect({ ...stored, tokens: null }).toEqual({ ...twin.state, tokens: null });
-      expect(stored.tokens).toEqual(twin.state.tokens);
+      for (const twin of twins) {
+        expect(comparable(await twin.stored())).toEqual(comparable({ ...shared, command: twin.state.command }));
+      }
     }),
     // Real time runs: a shrunk history would be another one.
-    { numRuns: 60, endOnFailure: true },
+    { numRuns: 100, endOnFailure: true },
   );
 });
 
+/** Without `run`, by which the model is told of lost tokens. */
+const comparable = ({ command, app, nextId }: LimiterModel): unknown => ({
+  command: { ...command, run: null },
+  app: { ...app, run: null },
+  nextId,
+});
+
 /** Without the wait of a new state. */
-async function bucket(calls: number, windowMs: number, tuning = {}): Promise<Twin> {
-  const twin = new Twin({ ...timingOf({ calls, windowMs }, tuning), horizonMs: 1e6, lossMs: 0 });
+async function bucket(calls: number, windowMs: number, tuning = {}, appCalls: number | null = null): Promise<Twin> {
+  const twin = new Twin({ ...timingOf({ calls, windowMs }, tuning, appCalls), horizonMs: 1e6, lossMs: 0 });
   await twin.lease({});
   return twin;
 }
@@ -200,12 +261,12 @@ describe('one bucket, by hand', () => {
   });
 
   test('keys share the hash tag of the app and never expire', async () => {
-    const twin = await bucket(5, 1000);
+    const twin = await bucket(5, 1000, {}, 10);
     await twin.lease({ want: 1 });
     for (const key of twin.keys) {
-      expect(key).toMatch(/^\{befriend:1400000000\}:limiter:/);
+      expect(key).toMatch(/^\{befriend:test-[\w-]+\}:(app-)?limiter/);
       expect(await server.redis.ttl(key)).toBe(-1);
     }
-    expect(argsOf(twin.timing, nothing)).toHaveLength(12);
+    expect(argsOf(twin.timing, nothing)).toHaveLength(14);
   });
 });

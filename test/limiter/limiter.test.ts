@@ -86,6 +86,76 @@ describe('strict', () => {
   });
 });
 
+describe('the limit of the app', () => {
+  const windowMs = 250;
+
+  test.each([
+    { calls: [50, 50], appCalls: 50, tripsACall: 1.2 },
+    { calls: [50, 25], appCalls: 60, tripsACall: 1.2 },
+    { calls: [50, 25], appCalls: 75, tripsACall: 1.2 },
+  ])('holds over two commands under backlog: $calls and $appCalls per 250 ms', async (limits) => {
+    const { calls, appCalls, tripsACall } = limits;
+    const app = uniqueCommand();
+    const connections = await Promise.all(calls.map(() => server.connect()));
+    const all = connections.map((redis, n) => {
+      const rate = { calls: calls[n]!, windowMs };
+      return warmLimiter(redis, { app, command: `command-${n}`, rate, appCalls });
+    });
+    const sends: number[][] = calls.map(() => []);
+    const stop = new AbortController();
+    const before = await scriptCalls();
+    const work = Promise.all(all.map((limiter, n) => use(limiter, 20, sends[n]!, stop.signal)));
+    await until(() => sends.flat().length >= appCalls * 8);
+    stop.abort();
+    await work;
+    const trips = ((await scriptCalls()) - before) / sends.flat().length;
+    await Promise.all(all.map((limiter) => limiter.close()));
+    for (const redis of connections) redis.disconnect();
+    const sorted = sends.flat().toSorted((a, b) => a - b);
+    const used = ((sorted.length - 1) / (sorted.at(-1)! - sorted[0]!)) * (windowMs / appCalls);
+    console.log(`use ${used.toFixed(3)}, ${sends.map((own) => own.length).join(' + ')}, trips ${trips.toFixed(2)}`);
+    for (const [n, own] of sends.entries()) {
+      expect(mostIn(own, windowMs)).toBeLessThanOrEqual(calls[n]!);
+      // None starves. How equal the shares are is asked on a virtual clock (backlog.test.ts).
+      expect(own.length).toBeGreaterThan(sorted.length / 10);
+    }
+    expect(mostIn(sorted, windowMs)).toBeLessThanOrEqual(appCalls);
+    expect(trips).toBeLessThanOrEqual(tripsACall);
+  });
+
+  test('whoever knows it waits for the calls of a process that does not', async () => {
+    const app = uniqueCommand();
+    const rate = { calls: 10, windowMs };
+    const aware = warmLimiter(server.redis, { app, command: 'a', rate, appCalls: 12 });
+    (await writeNow(aware)).settled();
+    const unaware = warmLimiter(server.redis, { app, command: 'b', rate });
+    for (let n = 0; n < 10; n += 1) (await writeNow(unaware)).settled();
+    const last = performance.now();
+    (await writeNow(aware)).settled();
+    expect(performance.now() - last).toBeGreaterThanOrEqual(windowMs);
+    expect(aware.state.losses).toBe(0);
+    await Promise.all([aware.close(), unaware.close()]);
+  });
+
+  test('its tokens are free again like the command’s, and every slot has one', async () => {
+    const app = uniqueCommand();
+    const limiter = warmLimiter(server.redis, { app, command: 'a', rate: { calls: 5, windowMs }, appCalls: 7 });
+    const [, , , tokens] = keysOf(app, 'a');
+    const idsOf = async (): Promise<string[]> =>
+      (await server.redis.zrange(tokens, '0', '-1')).filter((id) => /^\d/.test(id));
+    const slot = await limiter.take();
+    expect(await idsOf()).toEqual([String(slot.id)]);
+    slot.giveUp();
+    await until(async () => (await idsOf()).length === 0);
+    expect(await server.redis.zrange(tokens, '0', '-1')).toEqual(['origin']);
+    await limiter.close();
+  });
+
+  test('one that makes no sense is refused', () => {
+    expect(() => warmLimiter(server.redis, { rate: { calls: 5, windowMs }, appCalls: 0 })).toThrow(RangeError);
+  });
+});
+
 describe('slots', () => {
   const rate = { calls: 2, windowMs: 200 };
 
@@ -231,6 +301,37 @@ describe('throttling', () => {
       });
       expect(second!.state.ceilingPerSecond).toBe(200);
     });
+  });
+});
+
+describe('"too fast" for the app', () => {
+  test.each([
+    { appCalls: null, ceiling: 200 },
+    { appCalls: 30, ceiling: 150 },
+    { appCalls: 60, ceiling: 200 },
+  ])('halves the rate of every command, once for all slots granted before (app: $appCalls)', async (limits) => {
+    const app = uniqueCommand();
+    const rate = { calls: 40, windowMs: 200 };
+    const { appCalls, ceiling } = limits;
+    const [first, second] = ['a', 'b'].map((command) => warmLimiter(server.redis, { app, command, rate, appCalls }));
+    const slots = await Promise.all([first!, second!, first!, second!].map(writeNow));
+    for (const slot of slots) {
+      slot.throttled('app');
+      slot.settled();
+    }
+    for (const limiter of [first!, second!]) {
+      await until(() => limiter.state.ratePerSecond < limiter.state.ceilingPerSecond);
+      expect(limiter.state.ceilingPerSecond).toBe(ceiling);
+    }
+    // A later answer to the slots of both hit the same generation; a moment of recovery has passed.
+    (await writeNow(first!)).settled();
+    (await writeNow(second!)).settled();
+    for (const { state } of [first!, second!]) {
+      const half = Math.min(200, appCalls === null ? 200 : appCalls * 5) / 2;
+      expect(state.ratePerSecond).toBeGreaterThanOrEqual(Math.min(100, half));
+      expect(state.ratePerSecond).toBeLessThan(half * 1.3);
+    }
+    await Promise.all([first!.close(), second!.close()]);
   });
 });
 
