@@ -4,6 +4,7 @@ import type { Operation } from '../domain/operation.ts';
 import { faultOfCall } from './codes.ts';
 import { type Envelope, readEnvelope } from './envelope.ts';
 import { type Verdict, readItems, verdictOf } from './items.ts';
+import { type Page, readPage } from './page.ts';
 import { transportError } from './transport-error.ts';
 
 /** What came back of a call: a response, whatever its status, or an error instead of one. */
@@ -16,6 +17,8 @@ export interface CallResult {
   verdicts: Verdict[];
   /** Oddities of the answer that change no verdict: for the log. */
   anomalies: string[];
+  /** Of a call that answers a page: the page. The verdict is then left to whoever has them all. */
+  page?: Page;
   /** The service's name for the call, where it gave one: for the log. */
   requestId: string | null;
 }
@@ -43,8 +46,65 @@ export function classify(operation: Operation, items: readonly Item[], answer: A
   if (odd) return wholeCall(items, odd);
   const envelope = readEnvelope(answer.body);
   if ('unreadable' in envelope) return wholeCall(items, { kind: 'unreadable', info: envelope.unreadable });
-  if (envelope.code === 0 || isPartial(operation, envelope)) return byItem(operation, items, envelope);
+  if (envelope.code === 0 || isPartial(operation, envelope)) return passed(operation, items, envelope);
   return wholeCall(items, faultOfCall(envelope.code, envelope.info), envelope.requestId);
+}
+
+/** A call whose envelope says that it passed, seen as its operation's answers are shaped. */
+function passed(operation: Operation, items: readonly Item[], envelope: Envelope): CallResult {
+  switch (operation.answers) {
+    case 'items':
+      return byItem(operation, items, envelope);
+    case 'failures':
+      return byFailures(operation, items, envelope);
+    case 'call':
+      return allOk(items, envelope);
+    case 'pages':
+      return byPage(items, envelope);
+  }
+}
+
+function allOk(items: readonly Item[], { info, requestId }: Envelope): CallResult {
+  const ok: Verdict = { settlement: { status: 'ok', code: 0, info } };
+  return { fault: null, verdicts: items.map(() => ok), anomalies: [], requestId };
+}
+
+/** Tries of an item that the service lists as failed without saying why. */
+const UNEXPLAINED_TRIES = 3;
+
+/** Everything passed but what the answer lists by name. */
+function byFailures(operation: Operation, items: readonly Item[], envelope: Envelope): CallResult {
+  const [name] = operation.answerArrays as [string];
+  const listed = envelope.body[name] ?? [];
+  if (!Array.isArray(listed) || !listed.every((id) => typeof id === 'string')) {
+    return wholeCall(items, { kind: 'unreadable', info: `${name} is no list of accounts` }, envelope.requestId);
+  }
+  const failed = new Set<string>(listed);
+  const fault: Fault = {
+    kind: 'unexplained',
+    info: `the service lists it in ${name}, without a code`,
+    maxAttempts: UNEXPLAINED_TRIES,
+  };
+  const all = allOk(items, envelope);
+  const unasked = [...failed].filter((id) => !items.some(({ to }) => to === id)).length;
+  return {
+    ...all,
+    verdicts: items.map(({ to }, place) => (failed.has(to) ? { fault } : (all.verdicts[place] as Verdict))),
+    anomalies: unasked > 0 ? [`${unasked} accounts in ${name} that nobody asked for`] : [],
+  };
+}
+
+function byPage(items: readonly Item[], envelope: Envelope): CallResult {
+  const page = readPage(envelope.body);
+  if ('unreadable' in page) return wholeCall(items, { kind: 'unreadable', info: page.unreadable }, envelope.requestId);
+  const missing: Fault = { kind: 'unreadable', info: 'the other pages were not read' };
+  return {
+    fault: null,
+    verdicts: items.map(() => ({ fault: missing })),
+    anomalies: [],
+    page,
+    requestId: envelope.requestId,
+  };
 }
 
 /** True when the service refused the UserSig itself. Cheap on long answers: those carry items, so it was accepted. */
@@ -70,7 +130,11 @@ function faultOfStatus(status: number): Fault | null {
 
 /** The older partial answer: FAIL 30003 for the call, the good items beside it, the others in Invalid_Account. */
 function isPartial(operation: Operation, { code, body }: Envelope): boolean {
-  return code === NOT_IMPORTED && entriesOf(operation, body).length + invalidAccounts(body).length > 0;
+  return (
+    operation.answers === 'items' &&
+    code === NOT_IMPORTED &&
+    entriesOf(operation, body).length + invalidAccounts(body).length > 0
+  );
 }
 
 function byItem(operation: Operation, items: readonly Item[], envelope: Envelope): CallResult {

@@ -50,7 +50,14 @@ export interface SendOptions {
 }
 
 export interface ChatClient {
-  prepare(operation: Operation, from: string | null, items: readonly Item[], options: OperationOptions): PreparedCall;
+  /** `start`: StartIndex of the page, where the operation answers pages. */
+  prepare(
+    operation: Operation,
+    from: string | null,
+    items: readonly Item[],
+    options: OperationOptions,
+    start?: number,
+  ): PreparedCall;
   /** Resolves when a connected socket is there for one `send` more. Rejects with a TransportError that says why not. */
   ready(signal?: AbortSignal): Promise<Connection>;
   /** One HTTP request. Never rejects: what went wrong on the way is an answer of kind `error`. */
@@ -105,8 +112,8 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     `&random=${Math.floor(random() * UINT32)}&contenttype=json`;
 
   return {
-    prepare(operation, from, items, operationOptions) {
-      const body = Buffer.from(JSON.stringify(operation.request(from, items, operationOptions)));
+    prepare(operation, from, items, operationOptions, start) {
+      const body = Buffer.from(JSON.stringify(operation.request(from, items, operationOptions, start)));
       return { path: operation.path, body, bytes: body.length };
     },
     ready: (signal) => agent.ready(signal),

@@ -6,6 +6,7 @@ export const FRIEND_CODES: readonly CodeRow[] = [
     codes: [30001],
     class: 'request',
     scope: 'item',
+    smaller: true,
     meaning: 'a parameter is wrong, or the state forbids it: already a friend, not a friend, body not decodable',
     advice: 'read the info text: “…_Exist” means already friends; otherwise correct the row',
   },
@@ -23,7 +24,7 @@ export const FRIEND_CODES: readonly CodeRow[] = [
     scope: 'item',
     meaning: 'the account is not imported into the app',
     advice:
-      'befriend accounts check FILE lists such accounts; import the account, then befriend retry JOB --all; when a whole call fails it is the From_Account',
+      'befriend COMMAND FILE --dry-run --preflight lists such accounts; import them (befriend accounts import), then befriend retry JOB --all',
   },
   {
     codes: [30004],
@@ -144,6 +145,7 @@ export const FRIEND_CODES: readonly CodeRow[] = [
     codes: [30540],
     class: 'throttle',
     scope: 'from',
+    curve: 'security',
     maxAttempts: 3,
     meaning: 'adds of this account are filtered by the security policy: too many in a short time',
     advice: 'befriend retry JOB after some minutes; spread the adds of one account',
@@ -173,6 +175,7 @@ export const FRIEND_CODES: readonly CodeRow[] = [
     codes: [31707],
     class: 'throttle',
     scope: 'from',
+    curve: 'security',
     maxAttempts: 3,
     meaning: 'deletes of this account are filtered by the security policy: too many in a short time',
     advice: 'befriend retry JOB after some minutes; spread the deletes of one account',

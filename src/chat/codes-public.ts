@@ -7,7 +7,14 @@ const SIGNATURE = 'check CHAT_SECRET_KEY (or CHAT_USERSIG) against the console, 
 /** Public codes 60000–79999 and one beyond (Chat API 1047/34348, 1047/34620 and older copies). */
 export const PUBLIC_CODES: readonly CodeRow[] = [
   { codes: [60002], class: 'request', scope: 'call', meaning: 'the HTTP request cannot be read', advice: REPORT },
-  { codes: [60003], class: 'request', scope: 'call', meaning: 'the body is not valid JSON', advice: REPORT },
+  {
+    codes: [60003],
+    class: 'request',
+    scope: 'call',
+    smaller: true,
+    meaning: 'the body is not valid JSON, or too large',
+    advice: REPORT,
+  },
   {
     codes: [60004, 60005],
     class: 'unknown',
@@ -57,8 +64,11 @@ export const PUBLIC_CODES: readonly CodeRow[] = [
     codes: [60011],
     class: 'throttle',
     scope: 'job',
+    limit: 'app',
     meaning: 'the app as a whole calls too often',
-    advice: 'the rate goes down by itself; look for other callers of the same app',
+    advice:
+      'all commands slow down by themselves; set CHAT_APP_CALLS_PER_SECOND if the limit is known, look for other ' +
+      'callers of the same app',
   },
   { codes: [60012], class: 'request', scope: 'job', meaning: 'the URL carries no SDKAppID', advice: REPORT },
   {
@@ -197,8 +207,10 @@ export const PUBLIC_CODES: readonly CodeRow[] = [
     codes: [70050],
     class: 'auth',
     scope: 'job',
+    waitMs: 61_000,
     meaning: 'too many failed UserSig checks',
-    advice: 'correct the key, wait at least one minute, then run the same command again',
+    advice:
+      'correct the key, wait at least one minute, then run the same command again; a running job waits by itself, and stops when that does not help',
   },
   {
     codes: [70051],
@@ -238,7 +250,14 @@ export const PUBLIC_CODES: readonly CodeRow[] = [
     meaning: 'internal time-out of the service; a write may have been applied',
     advice: RETRIED,
   },
-  { codes: [70206], class: 'request', scope: 'call', meaning: 'too many items in the call', advice: REPORT },
+  {
+    codes: [70206],
+    class: 'request',
+    scope: 'call',
+    smaller: true,
+    meaning: 'too many items in the call',
+    advice: REPORT,
+  },
   { codes: [70346, 70347], class: 'auth', scope: 'job', meaning: 'the ticket is wrong or expired', advice: SIGNATURE },
   {
     codes: [70398],
@@ -254,7 +273,14 @@ export const PUBLIC_CODES: readonly CodeRow[] = [
     meaning: 'the account was deleted and cannot be imported for three months',
     advice: 'use another UserID',
   },
-  { codes: [70402], class: 'request', scope: 'call', meaning: 'a parameter is not legal', advice: REPORT },
+  {
+    codes: [70402],
+    class: 'request',
+    scope: 'call',
+    smaller: true,
+    meaning: 'a parameter is not legal, e.g. a UserID that cannot exist',
+    advice: 'correct the account; if every call fails, report it with the RequestId',
+  },
   {
     codes: [70403],
     class: 'auth',
@@ -289,6 +315,7 @@ export const PUBLIC_CODES: readonly CodeRow[] = [
     codes: [72010],
     class: 'throttle',
     scope: 'from',
+    curve: 'security',
     maxAttempts: 3,
     meaning: 'one account acts too often',
     advice: 'befriend retry JOB after some minutes',

@@ -25,14 +25,20 @@ export interface CodeRow {
   scope: CodeScope;
   meaning: string;
   advice: string;
+  /** Of `throttle`: whose limit it is; the command's where absent. */
+  limit?: 'app';
   /** Of `retry`; `internal` where absent. */
   curve?: Curve;
   /** Most calls that may carry the same item, the first included, where it is bounded below the usual. */
   maxAttempts?: number;
+  /** One item may be the cause of the whole call's fault, or its size: smaller calls find out. */
+  smaller?: true;
   /** The service gave up on its own work: a write may hold although this code came. */
   outcomeUnknown?: true;
   /** A new UserSig may cure it. */
   renewable?: true;
+  /** Of `auth`: the service wants to be left alone for so long, ms; only then is it asked again. */
+  waitMs?: number;
   /** The class of the code as an item's ResultCode, where it differs from the whole call's. */
   atItem?: CodeClass;
 }
@@ -102,7 +108,25 @@ export function faultOfItem(code: number, info: string): Fault {
 /** The fault of a call whose envelope carries this ErrorCode (not 0). */
 export function faultOfCall(code: number, info: string): Fault {
   const row = rowOfCode(code);
-  return faultOf(row, row.class, code, info);
+  // A path or query that is wrong is so in every call: a person must look, and no row has failed by it.
+  const asClass = row.class === 'request' && row.scope === 'job' ? 'auth' : row.class;
+  return faultOf(row, asClass, code, info);
+}
+
+/** Whether a call that failed as a whole with this code may pass in parts. */
+export function maySplit(code: number): boolean {
+  return rowOfCode(code).smaller === true;
+}
+
+/** Whether an item's code says that no other row of the same From_Account can pass either. */
+export function barsFrom(code: number): boolean {
+  const row = rowOfCode(code);
+  return row.class === 'account' && row.scope === 'from';
+}
+
+/** Whose limit a "too fast" speaks of: the command's, or that of all commands of the app. */
+export function limitOfCode(code: number): 'command' | 'app' {
+  return rowOfCode(code).limit ?? 'command';
 }
 
 /** Classes of what passes when time or a setting has changed, whatever the row. */
@@ -122,7 +146,13 @@ function faultOf(row: CodeRow, asClass: CodeClass, code: number, info: string): 
       // Only limits of the app slow the app down. A limit of one account is waited for by that account's items.
       return row.scope === 'job' ? { kind: 'throttled', code, info } : transient(row, code, info);
     case 'auth':
-      return { kind: 'credentials', code, info, renewable: row.renewable ?? false };
+      return {
+        kind: 'credentials',
+        code,
+        info,
+        renewable: row.renewable ?? false,
+        ...(row.waitMs !== undefined && { waitMs: row.waitMs }),
+      };
     case 'request':
       return { kind: 'malformed', code, info };
     case 'account':

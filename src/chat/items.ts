@@ -3,6 +3,7 @@ import type { Operation } from '../domain/operation.ts';
 import { ACCOUNT_STATUSES, type AccountStatus, type Relation, type Settlement } from '../domain/outcome.ts';
 import { faultOfItem } from './codes.ts';
 import { infoOf, isCode, isRecord } from './envelope.ts';
+import { readFriendFields } from './friend-data.ts';
 
 /** What an answer says about one item: settled for good, or a fault that may pass. */
 export type Verdict = { settlement: Settlement } | { fault: Fault };
@@ -73,6 +74,15 @@ function succeeded(operation: Operation, entry: Record<string, unknown>, info: s
       if (!isRelation(relation)) return unreadable('the item has no known Relation');
       return { settlement: { ...settlement, relation } };
     }
+    case 'fields': {
+      const fields = readFriendFields(entry.SnsProfileItem ?? []);
+      return fields === null
+        ? unreadable('the item’s fields cannot be read')
+        : { settlement: { ...settlement, data: fields } };
+    }
+    case 'friends':
+      // Told by pages, never by items.
+      return unreadable('the answer holds items where pages belong');
     case 'account': {
       const account = entry.AccountStatus;
       if (!isAccountStatus(account)) return unreadable('the item has no known AccountStatus');
@@ -94,7 +104,13 @@ function agree(a: Verdict, b: Verdict): boolean {
     return 'fault' in a && 'fault' in b && a.fault.kind === b.fault.kind && codeOf(a.fault) === codeOf(b.fault);
   }
   const [x, y] = [a.settlement, b.settlement];
-  return x.status === y.status && x.code === y.code && x.relation === y.relation && x.account === y.account;
+  return (
+    x.status === y.status &&
+    x.code === y.code &&
+    x.relation === y.relation &&
+    x.account === y.account &&
+    JSON.stringify(x.data) === JSON.stringify(y.data)
+  );
 }
 
 function contradiction(): Verdict {

@@ -23,10 +23,12 @@ export type BackoffCurves = Record<Curve, BackoffCurve>;
 /**
  * The defaults. Internal errors: 0.5 s × 2^n to 10 s. Write conflicts: 0.2–1 s at random, since only the other
  * writer's end matters. Network: as internal errors; the service's own limit of 3 s is added for writes in
- * `jobs/settle.ts`, because an unanswered write may still be running.
+ * `jobs/settle.ts`, because an unanswered write may still be running. Security policy: minutes (Chat API 1047/34902
+ * gives no number).
  */
 export const DEFAULT_CURVES: BackoffCurves = {
   internal: { baseMs: 500, factor: 2, capMs: 10_000, jitter: 0.2 },
   conflict: { baseMs: 600, factor: 1, capMs: 600, jitter: 0.66 },
   network: { baseMs: 500, factor: 2, capMs: 10_000, jitter: 0.2 },
+  security: { baseMs: 120_000, factor: 2, capMs: 480_000, jitter: 0.2 },
 };

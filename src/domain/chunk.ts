@@ -15,6 +15,10 @@ export interface Fields {
   addTime?: number;
   /** Custom friend fields by tag, without the prefix `Tag_SNS_Custom_`. */
   custom?: Record<string, string | number>;
+  /** An account's nickname: at most 500 bytes of UTF-8 (Chat API 1047/33520). */
+  nick?: string;
+  /** URL of an account's picture, as long at most. */
+  faceUrl?: string;
 }
 
 /** One To_Account inside a call. One item answers one row, or two when `rows` is `both`. */
@@ -31,4 +35,6 @@ export interface Item {
 export interface Chunk {
   from: string | null;
   items: Item[];
+  /** The From_Account has other chunks beside this one. */
+  several?: true;
 }

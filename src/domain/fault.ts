@@ -7,23 +7,28 @@ export type Fault =
   | { kind: 'transient'; curve: Curve; code: number | null; info: string; answered: boolean; maxAttempts?: number }
   /** Too fast: the shared rate goes down, the same request goes again, no attempt is spent. */
   | { kind: 'throttled'; code: number; info: string }
-  /** Key, UserSig, permission, plan or region: the job stops with its state kept. */
-  | { kind: 'credentials'; code: number; info: string; renewable: boolean }
+  /** Key, UserSig, permission, plan or region: the job stops with its state kept. `waitMs`: first nobody calls for so long. */
+  | { kind: 'credentials'; code: number; info: string; renewable: boolean; waitMs?: number }
   /** The request itself is wrong: never sent again. */
   | { kind: 'malformed'; code: number; info: string }
   /** This account fails for good: recorded, the others go on. */
   | { kind: 'account'; code: number; info: string }
   /** An answer came that cannot be read, or that lacks this item. The outcome of a write is not known. */
   | { kind: 'unreadable'; info: string }
+  /** The service lists the item as failed and gives no code: tried a bounded number of times, then final. */
+  | { kind: 'unexplained'; info: string; maxAttempts: number }
   /** A code no page lists: tried a bounded number of times, then `account` (item) or `credentials` (call). */
   | { kind: 'unknown-code'; code: number; info: string; maxAttempts: number };
 
-/** Which backoff curve a transient fault follows. */
-export type Curve = 'internal' | 'conflict' | 'network';
+/**
+ * Which backoff curve a transient fault follows. `security`: a policy of the service holds one account back for minutes
+ * (30540, 31707).
+ */
+export type Curve = 'internal' | 'conflict' | 'network' | 'security';
 
 /** The service's code behind a fault; null where no answer came. */
 export function codeOf(fault: Fault): number | null {
-  return fault.kind === 'unreadable' ? null : fault.code;
+  return fault.kind === 'unreadable' || fault.kind === 'unexplained' ? null : fault.code;
 }
 
 /** True when the service may have applied a write although the fault was seen. */

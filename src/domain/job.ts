@@ -8,7 +8,7 @@ import type { Totals } from './totals.ts';
  * |---|---|---|---|
  * | running | submitted; resumed | every row is settled and its outcome durable; a command | stays |
  * | paused | `pause` | `resume`, `cancel` | stays |
- * | stopped | credentials fault | `resume` after the fix, `cancel` | stays |
+ * | stopped | credentials fault, failure brake | `resume` after the fix, `cancel` | stays |
  * | cancelled | `cancel` | final: rows never sent are settled as `skipped`, nothing is called any more | stays |
  * | completed | the recorder has every outcome on disk | final | final |
  */
@@ -21,7 +21,7 @@ export const TRANSITIONS: Record<Steering, { from: readonly JobState[]; to: JobS
   pause: { from: ['running'], to: 'paused', by: 'the user' },
   resume: { from: ['paused', 'stopped'], to: 'running', by: 'the user' },
   cancel: { from: ['running', 'paused', 'stopped'], to: 'cancelled', by: 'the user' },
-  stop: { from: ['running'], to: 'stopped', by: 'a caller, on a credentials fault' },
+  stop: { from: ['running'], to: 'stopped', by: 'a caller, on a credentials fault or the failure brake' },
   complete: { from: ['running'], to: 'completed', by: 'the recorder' },
 };
 
@@ -53,6 +53,18 @@ export interface JobDescriptor {
   retryOf?: string;
 }
 
+/** Calls of a job. One that never left this machine is none. */
+export interface CallCounts {
+  /** One a chunk. */
+  planned: number;
+  /** Of the operation's own command. */
+  made: number;
+  throttled: number;
+  retried: number;
+  /** Reads of other commands that it took to settle rows: accounts in doubt, writes in doubt. */
+  lookups: number;
+}
+
 /** What a job is doing now: descriptor, state and totals, as the ledger has them. */
 export interface JobStatus extends JobDescriptor {
   state: JobState;
@@ -63,7 +75,7 @@ export interface JobStatus extends JobDescriptor {
   relations: Record<string, number>;
   /** Rows by AccountStatus, of a check of accounts. */
   accounts: Record<string, number>;
-  calls: { planned: number; made: number; throttled: number; retried: number };
+  calls: CallCounts;
   /** Chunks with nothing open any more. */
   closed: number;
   /** Every outcome is in the results file, durable. */

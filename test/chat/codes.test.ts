@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { CODE_ROWS, faultOfCall, faultOfItem, rowOfCode } from '../../src/chat/codes.ts';
+import { CODE_ROWS, faultOfCall, faultOfItem, limitOfCode, rowOfCode } from '../../src/chat/codes.ts';
 import type { Fault } from '../../src/domain/fault.ts';
 
 type Expected = Fault['kind'];
 
 /** Every listed code with its fault as the whole call's code and as an item's, written down apart from the table. */
 const EXPECTED: [call: Expected, item: Expected, codes: number[]][] = [
-  ['malformed', 'malformed', [60002, 60003, 60009, 60012, 60015, 70206, 70402, 70404]],
+  ['malformed', 'malformed', [60002, 60003, 60015, 70206, 70402, 70404]],
+  // Wrong in every call: the job stops.
+  ['credentials', 'malformed', [60009, 60012]],
   ['malformed', 'malformed', [30001, 30005, 30614, 31804]],
   ['unknown-code', 'unknown-code', [60004, 60005, 70017, 30520]],
   ['throttled', 'throttled', [60007, 60011, 60018, 60019]],
@@ -98,3 +100,10 @@ test.each([
   expect(faultOfItem(code, 'x')).toEqual({ kind: 'unknown-code', code, info: 'x', maxAttempts });
   expect(rowOfCode(code).meaning).toContain('no page');
 });
+
+test.each([
+  [60007, 'command'],
+  [60011, 'app'],
+  [60018, 'command'],
+  [60019, 'command'],
+])('too fast, %d: the limit of the %s', (code, limit) => expect(limitOfCode(code)).toBe(limit));

@@ -15,7 +15,11 @@ const wire = (name: (typeof OPERATION_NAMES)[number], ...args: Parameters<(typeo
   JSON.parse(JSON.stringify(OPERATIONS[name].request(...args))) as Body;
 
 const itemsOf = (body: Body): (string | Body)[] =>
-  (body.To_Account ?? body.AddFriendItem ?? body.CheckItem) as (string | Body)[];
+  (body.To_Account ??
+    body.AddFriendItem ??
+    body.UpdateItem ??
+    body.CheckItem ??
+    body.AccountList ?? [body.From_Account]) as (string | Body)[];
 
 const added = (chosen: OperationOptions) => wire('add', 'a', [{ to: 'b', rows: 'forward', fields: ALL }], chosen);
 const checkType = (chosen: OperationOptions) => wire('check', 'a', [{ to: 'b', rows: 'both' }], chosen).CheckType;
@@ -41,8 +45,10 @@ test('a request of accounts-check is its accounts and nothing else', () => {
 describe.each(OPERATION_NAMES)('a request of %s', (name) => {
   test('names every item once, in order, and holds no null', () => {
     fc.assert(
-      fc.property(id, items, options, (from, all, chosen) => {
-        const body = wire(name, OPERATIONS[name].rows === 'pairs' ? from : null, all, chosen);
+      fc.property(id, items, options, (from, drawn, chosen) => {
+        const { rows, itemsPerCall } = OPERATIONS[name];
+        const all = drawn.slice(0, itemsPerCall);
+        const body = wire(name, rows === 'pairs' ? from : null, all, chosen);
         const named = itemsOf(body).map((one) => (typeof one === 'string' ? one : (one.To_Account ?? one.UserID)));
         expect(named).toEqual(all.map(({ to }) => to));
         expect(leaves(body)).not.toContain(null);
@@ -116,6 +122,12 @@ test('what a call writes: nothing, From’s list, or the lists of both', () => {
   expect(OPERATIONS.import.writeSet({})).toBe('from');
   expect(OPERATIONS.add.writeSet({})).toBe('from-and-items');
   expect(OPERATIONS.add.writeSet({ single: true })).toBe('from');
+  expect(OPERATIONS.update.writeSet({})).toBe('from');
+  expect(OPERATIONS.delete.writeSet({})).toBe('from');
+  expect(OPERATIONS.delete.writeSet({ both: true })).toBe('from-and-items');
+  expect(OPERATIONS['delete-all'].writeSet({})).toBe('from-and-items');
+  for (const name of ['get', 'get-list', 'accounts-import'] as const)
+    expect(OPERATIONS[name].writeSet({})).toBe('none');
 });
 
 test.each([
@@ -126,13 +138,18 @@ test.each([
   { name: 'add' as const, code: 30001, info: 'Err_SNS_FriendAdd_Decode', status: null },
   { name: 'add' as const, code: 30539, info: 'anything', status: 'pending' },
   { name: 'check' as const, code: 30001, info: 'Err_SNS_Friend_Exist', status: null },
+  { name: 'delete' as const, code: 31704, info: 'Err_SNS_FriendDelete_Not_Friend', status: 'satisfied' },
+  { name: 'delete' as const, code: 30001, info: 'Err_SNS_FriendDelete_Not_Friend', status: 'satisfied' },
+  { name: 'delete' as const, code: 30001, info: 'SNS_DECODE_ERR', status: null },
+  { name: 'update' as const, code: 30001, info: 'Err_SNS_FriendUpdate_Not_Friend', status: null },
+  { name: 'get-list' as const, code: 30001, info: 'Err_SNS_FriendGetList_Friend_Not_Exist', status: null },
 ])('$name, code $code "$info": $status', ({ name, code, info, status }) => {
   expect(OPERATIONS[name].special(code, info)).toBe(status);
 });
 
 test('names of operations are those, and no names of object members', () => {
   expect(OPERATION_NAMES.every(isOperationName)).toBe(true);
-  for (const name of ['__proto__', 'constructor', 'toString', 'delete', '']) expect(isOperationName(name)).toBe(false);
+  for (const name of ['__proto__', 'constructor', 'toString', 'remove', '']) expect(isOperationName(name)).toBe(false);
 });
 
 const ALL = {
