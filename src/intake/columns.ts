@@ -13,7 +13,7 @@ export type Column =
   /** A whole set of custom fields: an object by tag, or the API's `[{Tag, Value}]`. JSONL only. */
   | { kind: 'custom-set' };
 
-/** befriend's names and the API's own, in lower case (Chat API 1047/34903 for the latter). */
+/** befriend's names and the API's own, in lower case (Chat API 1047/34903 and 1047/34954 for the latter). */
 const NAMES: Record<string, Column> = {
   from: { kind: 'from' },
   from_account: { kind: 'from' },
@@ -31,6 +31,9 @@ const NAMES: Record<string, Column> = {
   wording: { kind: 'field', field: 'wording' },
   addwording: { kind: 'field', field: 'wording' },
   addtime: { kind: 'field', field: 'addTime' },
+  nick: { kind: 'field', field: 'nick' },
+  faceurl: { kind: 'field', field: 'faceUrl' },
+  face: { kind: 'field', field: 'faceUrl' },
   custom: { kind: 'custom-set' },
   customitem: { kind: 'custom-set' },
 };
@@ -49,6 +52,14 @@ export function columnNamed(name: string): Column | null {
 function columnOf(name: string, { rows }: Operation): Column | null {
   const column = columnNamed(name);
   return rows === 'accounts' && column?.kind === 'from' ? { kind: 'account' } : column;
+}
+
+/**
+ * Whether a pair is no row of an operation on accounts but a dangerous mistake: the whole list of its from would be
+ * written, where one friend of it was meant.
+ */
+export function refusesPairs({ rows, writeSet }: Operation): boolean {
+  return rows === 'accounts' && writeSet({}) !== 'none';
 }
 
 /** One key per thing a row can have: two columns with the same key contradict each other. */
@@ -93,6 +104,11 @@ export class ColumnNames {
     if (this.#notTaken.size > 0) {
       warnings.push(`columns that ${this.#operation.name} does not take are ignored: ${list(this.#notTaken)}`);
     }
+    if (this.#operation.rows === 'accounts' && [...this.#notTaken].some((name) => columnNamed(name)?.kind === 'to')) {
+      warnings.push(
+        'accounts that stand only in to are not asked about: befriend import FILE --dry-run --preflight asks about both',
+      );
+    }
     return warnings;
   }
 
@@ -105,7 +121,7 @@ export class ColumnNames {
     if (column === null) return note(this.#unknown, name);
     if (column.kind === 'from' || column.kind === 'to' || column.kind === 'account') {
       const taken = (column.kind === 'account') === (this.#operation.rows === 'accounts');
-      return taken ? column : note(this.#notTaken, name);
+      return taken || refusesPairs(this.#operation) ? column : note(this.#notTaken, name);
     }
     const field = column.kind === 'field' ? column.field : 'custom';
     return this.#operation.fields.includes(field) ? column : note(this.#notTaken, name);
@@ -171,6 +187,7 @@ function firstOfPairs(cells: string[], names: ColumnNames): FirstRecord {
   const tos = plain.filter((column) => column?.kind === 'to').length;
   if (froms > 0 && tos > 0) return readHeader(cells, names);
   if (froms + tos === 0 && cells.length === 2) {
+    if (names.operation.edits) return changesNothing(cells, names.operation);
     return {
       kind: 'row',
       layout: { width: 2, from: 0, to: 1, optional: [] },
@@ -212,11 +229,29 @@ function readHeader(cells: string[], names: ColumnNames): FirstRecord {
       return { kind: 'error', message, advice: 'Remove or rename one' };
     }
     seen.set(key, cell);
+    if (column.kind === 'to' && refusesPairs(names.operation)) return isOfPairs(cells, names.operation);
     if (column.kind === 'from') layout.from = at;
     else if (column.kind === 'to' || column.kind === 'account') layout.to = at;
     else layout.optional.push({ at, column });
   }
+  if (names.operation.edits && layout.optional.length === 0) return changesNothing(cells, names.operation);
   return { kind: 'header', layout };
+}
+
+function isOfPairs(cells: string[], { name }: Operation): FirstRecord {
+  return {
+    kind: 'error',
+    message: `pairs among its ${columnCount(cells)}, and ${name} writes whole lists`,
+    advice: 'Remove the column of the friends if that is meant; single friends are taken out by delete',
+  };
+}
+
+function changesNothing(cells: string[], { name }: Operation): FirstRecord {
+  return {
+    kind: 'error',
+    message: `nothing to ${name} among its ${columnCount(cells)}`,
+    advice: 'Name the columns in the first line: from, to, and what to change: remark, group, custom.<Tag>',
+  };
 }
 
 /**
@@ -232,5 +267,5 @@ export function isHeader(cells: readonly string[], { from, to }: Layout): boolea
 /** Ids nearly always have a digit, words of a header never: better a line too many than a header sent as a row. */
 function lookLikeNames(cells: string[], lack: string): string | undefined {
   if (cells.some((cell) => /\d/.test(cell))) return undefined;
-  return `the first record (${cellsText(cells)}) was read as a row: it ${lack}`;
+  return `the first record (${cellsText(cells)}) was read as a row: it ${lack}. If it is a header, call its columns as docs/formats.md has them`;
 }

@@ -63,14 +63,14 @@ export class Cutter {
     const size = this.#sizeOf(item);
     const { operation, bodyCapBytes } = this.#rules;
     const full = this.#items.length === operation.itemsPerCall || this.#size + size > bodyCapBytes;
-    if (full && this.#items.length > 0) this.#cut();
+    if (full && this.#items.length > 0) this.#cut(true);
     this.#items.push(item);
     this.#size += size;
   }
 
   /** After the last row. */
   end(): void {
-    if (this.#items.length > 0) this.#cut();
+    if (this.#items.length > 0) this.#cut(false);
   }
 
   #begin(from: string): void {
@@ -82,10 +82,11 @@ export class Cutter {
     this.#size = this.#envelope;
   }
 
-  #cut(): void {
+  #cut(more: boolean): void {
     if (this.#ofAccounts) this.#sink.chunk({ from: null, items: this.#items }, 0);
     else {
-      this.#sink.chunk({ from: this.#from, items: this.#items }, this.#round);
+      const several = more || this.#round > 0;
+      this.#sink.chunk({ from: this.#from, items: this.#items, ...(several && { several }) }, this.#round);
       this.#round += 1;
     }
     this.#items = [];

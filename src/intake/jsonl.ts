@@ -1,4 +1,4 @@
-import type { ColumnNames } from './columns.ts';
+import { type ColumnNames, refusesPairs } from './columns.ts';
 import { flawOf, isCleanBlock } from './reader.ts';
 import type { Cursor, RecordParser } from './record-parser.ts';
 import { RawRow } from './row.ts';
@@ -47,11 +47,14 @@ function parseRow(text: string, names: ColumnNames): RawRow | string {
     return 'row: not valid JSON';
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'row: not a JSON object';
-  const row = new RawRow();
+  const row = new RawRow(names.operation.edits);
   const repeated = repeatedKeys(text, Object.keys(value));
   for (const [name, inner] of Object.entries(value)) {
     const column = names.use(name);
     if (column === null) continue;
+    if (column.kind === 'to' && refusesPairs(names.operation)) {
+      return `to: ${names.operation.name} writes whole lists; delete takes single friends out`;
+    }
     if (!row.set(column, inner) || repeated?.has(name)) {
       return `${column.kind === 'field' ? column.field : column.kind}: given twice`;
     }

@@ -16,7 +16,7 @@ import { RowSink } from './sink.ts';
 import { sortRejects, sortStage, type SortOptions } from './sort.ts';
 import { type Format, openSource, type OpenSource, type Source } from './source.ts';
 import { discardSpool, hasSpool } from './spool.ts';
-import { SPOOL_VERSION, spoolPaths } from './spool-file.ts';
+import { SPOOL_VERSION, spoolPaths, strideOf } from './spool-file.ts';
 import { SpoolWriter } from './spool-writer.ts';
 import { Stage } from './stage.ts';
 
@@ -151,6 +151,7 @@ async function prepareIn(stageRows: Stager, options: PrepareOptions): Promise<Pr
       kind: 'file',
       operation: operation.name,
       options: options.options,
+      stride: strideOf(spool.chunks, operation, options.options),
       ...result,
     });
     return { ...result, chunks: spool.chunks, dir };

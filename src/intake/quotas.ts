@@ -22,10 +22,16 @@ export class Quotas {
   #from: string | null = null;
   #rows = 0;
   readonly #names = new Set<string>();
+  /** Its rows are new friends: not where they change those that are there. */
+  readonly #adds: boolean;
+
+  private constructor(adds: boolean) {
+    this.#adds = adds;
+  }
 
   /** Null for operations that make no friends and fill no lists. */
-  static of(operation: Operation): Quotas | null {
-    return operation.groupsPerItem > 0 ? new Quotas() : null;
+  static of({ groupsPerItem, edits }: Operation): Quotas | null {
+    return groupsPerItem > 0 ? new Quotas(!edits) : null;
   }
 
   row(from: string, fields: Fields | null): void {
@@ -52,7 +58,7 @@ export class Quotas {
   }
 
   #close(): void {
-    if (this.#rows > MAX_FRIENDS) note(this.#friends, this.#from as string, count(this.#rows));
+    if (this.#adds && this.#rows > MAX_FRIENDS) note(this.#friends, this.#from as string, count(this.#rows));
     const lists = this.#names.size;
     if (lists > MAX_LISTS) note(this.#lists, this.#from as string, lists > MAX_NAMES_HELD ? 'many' : count(lists));
     this.#rows = 0;

@@ -8,8 +8,12 @@ export type RowInput = PairInput | AccountInput;
 /** A row of an operation on accounts. */
 export interface AccountInput {
   account: string;
+  nick?: string;
+  /** `http://…` or `https://…` */
+  faceUrl?: string;
 }
 
+/** A row of an operation on pairs. An empty field is not given; of `update` it empties the service's. */
 export interface PairInput {
   from: string;
   to: string;
@@ -26,12 +30,20 @@ export interface PairInput {
   custom?: Record<string, string | number>;
 }
 
-/** A row as read, nothing checked. Absent and empty optional values are the same: not given. */
+/**
+ * A row as read, nothing checked. Absent and empty optional values are the same, not given; with `keepsEmpty` an empty
+ * one is a value.
+ */
 export class RawRow {
   from: unknown = undefined;
   /** Or the account of a row that is one. */
   to: unknown = undefined;
   fields: Map<string, { column: Column; value: unknown }> | null = null;
+  readonly keepsEmpty: boolean;
+
+  constructor(keepsEmpty = false) {
+    this.keepsEmpty = keepsEmpty;
+  }
 
   /** False when the row has a value there already. */
   set(column: Column, value: unknown): boolean {
@@ -42,7 +54,7 @@ export class RawRow {
       this[end] = value;
       return true;
     }
-    if (value === '') return true;
+    if (value === '' && !this.keepsEmpty) return true;
     const key = keyOf(column);
     this.fields ??= new Map();
     if (this.fields.has(key)) return false;
@@ -66,6 +78,8 @@ const MAX_REMARK = 96;
 const MAX_WORDING = 256;
 const MAX_GROUP = 30;
 const MAX_CUSTOM = 500;
+/** Of every text in a profile (Chat API 1047/33520). */
+const MAX_PROFILE = 500;
 const MAX_SECONDS = 0xffff_ffff;
 /** All optional fields of a row together, as JSON: far above what the limits of the single fields allow in earnest. */
 const MAX_FIELDS = 32 * 1024;
@@ -76,26 +90,27 @@ const STRICT_ID = /^[a-zA-Z0-9_-]+$/;
 const NOT_TEXT = /[\p{Cc}\p{Cs}]/u;
 const LONE_SURROGATE = /\p{Cs}/u;
 const LETTERS = /^[a-zA-Z]{1,8}$/;
+const WEB_ADDRESS = /^https?:\/\/\S+$/i;
 
 const bytes = (text: string) => Buffer.byteLength(text);
 
 /**
  * Checks one row; the first failing reason wins, in the order from, to, both, remark, groups, wording, source, times,
- * custom. What the reasons say is part of the rejects file.
+ * nick, faceUrl, custom. What the reasons say is part of the rejects file.
  */
 export function checkRow(row: RawRow, rules: RowRules): Checked {
-  const { from, to } = row;
-  if (rules.operation.rows === 'accounts') {
-    const reason = checkId('account', to, rules);
-    return reason === null ? { from: '', to: to as string, fields: null } : { reason };
-  }
-  const reason = checkId('from', from, rules) ?? checkId('to', to, rules) ?? (from === to ? 'to: same as from' : null);
+  const ofAccounts = rules.operation.rows === 'accounts';
+  const reason = ofAccounts ? checkId('account', row.to, rules) : checkPair(row, rules);
   if (reason !== null) return { reason };
-  if (row.fields === null) return { from: from as string, to: to as string, fields: null };
-  const fields = readFields(row.fields, rules.operation);
+  const fields = row.fields === null ? {} : readFields(row.fields, rules.operation, row.keepsEmpty);
   if (typeof fields === 'string') return { reason: fields };
   const none = Object.keys(fields).length === 0;
-  return { from: from as string, to: to as string, fields: none ? null : fields };
+  if (none && rules.operation.edits) return { reason: 'row: nothing to change: no remark, group or custom field' };
+  return { from: ofAccounts ? '' : (row.from as string), to: row.to as string, fields: none ? null : fields };
+}
+
+function checkPair({ from, to }: RawRow, rules: RowRules): string | null {
+  return checkId('from', from, rules) ?? checkId('to', to, rules) ?? (from === to ? 'to: same as from' : null);
 }
 
 function checkId(name: 'from' | 'to' | 'account', id: unknown, { looseIds }: RowRules): string | null {
@@ -111,17 +126,19 @@ function checkId(name: 'from' | 'to' | 'account', id: unknown, { looseIds }: Row
 type Given = Map<string, { column: Column; value: unknown }>;
 
 /** The fields, or why not. Built in the order of the checks. */
-function readFields(given: Given, operation: Operation): Fields | string {
+function readFields(given: Given, operation: Operation, keepsEmpty: boolean): Fields | string {
   const fields: Fields = {};
   const value = (key: string) => given.get(key)?.value;
   const reason =
     readText(value('remark'), 'remark', MAX_REMARK, (text) => (fields.remark = text)) ??
-    readGroups(value('groups'), operation, fields) ??
+    readGroups(value('groups'), operation, fields, keepsEmpty) ??
     readText(value('wording'), 'wording', MAX_WORDING, (text) => (fields.wording = text)) ??
     readSource(value('source'), fields) ??
     readTime(value('remarkTime'), 'remarkTime', (seconds) => (fields.remarkTime = seconds)) ??
     readTime(value('addTime'), 'addTime', (seconds) => (fields.addTime = seconds)) ??
-    readCustom(given, fields);
+    readText(value('nick'), 'nick', MAX_PROFILE, (text) => (fields.nick = text)) ??
+    readFace(value('faceUrl'), fields) ??
+    readCustom(given, fields, keepsEmpty);
   if (reason !== null) return reason;
   return bytes(JSON.stringify(fields)) > MAX_FIELDS ? `fields: longer than ${MAX_FIELDS} bytes together` : fields;
 }
@@ -135,11 +152,11 @@ function readText(value: unknown, name: string, limit: number, put: (text: strin
   return null;
 }
 
-function readGroups(value: unknown, operation: Operation, fields: Fields): string | null {
+function readGroups(value: unknown, operation: Operation, fields: Fields, keepsEmpty: boolean): string | null {
   if (value === undefined) return null;
-  const names: unknown = typeof value === 'string' ? value.split('|') : value;
+  const names: unknown = typeof value === 'string' ? listsIn(value) : value;
   if (!Array.isArray(names)) return 'group: neither a string nor an array of strings';
-  if (names.length === 0) return null;
+  if (names.length === 0 && !keepsEmpty) return null;
   const limit = operation.groupsPerItem;
   for (const name of names) {
     if (name === '') return 'group: an empty name';
@@ -151,6 +168,16 @@ function readGroups(value: unknown, operation: Operation, fields: Fields): strin
     return limit === 1 ? `group: ${operation.name} takes one list` : `group: more than ${limit} lists`;
   fields.groups = unique;
   return null;
+}
+
+const listsIn = (text: string): string[] => (text === '' ? [] : text.split('|'));
+
+function readFace(value: unknown, fields: Fields): string | null {
+  const reason = readText(value, 'faceUrl', MAX_PROFILE, (text) => (fields.faceUrl = text));
+  if (reason !== null || fields.faceUrl === undefined) return reason;
+  return WEB_ADDRESS.test(fields.faceUrl) && URL.canParse(fields.faceUrl)
+    ? null
+    : 'faceUrl: not a URL of http or https';
 }
 
 function readSource(value: unknown, fields: Fields): string | null {
@@ -171,7 +198,7 @@ function readTime(value: unknown, name: string, put: (seconds: number) => void):
   return null;
 }
 
-function readCustom(given: Given, fields: Fields): string | null {
+function readCustom(given: Given, fields: Fields, keepsEmpty: boolean): string | null {
   const pairs: [string, unknown][] = [];
   for (const { column, value } of given.values()) {
     if (column.kind === 'custom') pairs.push([column.tag, value]);
@@ -183,7 +210,7 @@ function readCustom(given: Given, fields: Fields): string | null {
   const custom: Record<string, string | number> = {};
   for (const [tag, value] of pairs) {
     if (!LETTERS.test(tag)) return `custom.${tag.slice(0, 32)}: a tag is 1 to 8 letters`;
-    if (value === undefined || value === null || value === '') continue;
+    if (value === undefined || value === null || (value === '' && !keepsEmpty)) continue;
     if (Object.hasOwn(custom, tag)) return `custom.${tag}: given twice`;
     if (typeof value === 'number') {
       if (!Number.isSafeInteger(value)) return `custom.${tag}: not an integer; put it in quotes`;

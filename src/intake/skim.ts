@@ -21,11 +21,11 @@ const ID = 2;
 
 /**
  * The fast way for rows that carry nothing but from and to: accepts lines whose every byte is beyond doubt and leaves
- * all others untouched for the careful way, so that it decides nothing of its own. Null where optional columns are read.
+ * all others untouched for the careful way, so that it decides nothing of its own. Null where optional columns are read or wanted.
  * Saves decoding, splitting and a handful of objects a row.
  */
 export function makeSkimmer(layout: Layout, delimiter: string, sink: RowSink): Skimmer | null {
-  if (layout.optional.length > 0) return null;
+  if (layout.optional.length > 0 || sink.rules.operation.edits) return null;
   const { from, to, width } = layout;
   const { stage } = sink;
   const comma = delimiter.charCodeAt(0);

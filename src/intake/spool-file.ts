@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { OperationName, OperationOptions } from '../domain/operation.ts';
+import type { Operation, OperationName, OperationOptions } from '../domain/operation.ts';
 import type { IntakeTotals } from '../domain/totals.ts';
 import type { RejectSummary } from './rejects.ts';
 
@@ -7,9 +7,9 @@ import type { RejectSummary } from './rejects.ts';
  * A spool on disk, three files in one directory:
  *
  * - `spool.blocks`: the chunks' blocks (domain/block.ts), one after the other, those of an account together
- * - `spool.index`: one entry a chunk in the order of calls: offset (6 bytes), length (4), CRC-32 of the block (4), little
- *   endian. The order is round by round: the first chunk of every account, then every second chunk, and so on, so that
- *   neighbours rarely write to the same account's list
+ * - `spool.index`: one entry a chunk: offset (6 bytes), length (4), CRC-32 of the block (4), little endian. The order is
+ *   round by round: the first chunk of every account, then every second chunk, and so on, so that neighbours rarely
+ *   write to the same account's list. Chunks are called in this order, or a stride apart (`strideOf`)
  * - `spool.json`: the manifest. It is written last, by rename: a spool without it does not exist
  *
  * A crash before the rename leaves litter, which `discardSpool` and the next `prepare` in this directory remove.
@@ -24,6 +24,8 @@ export interface SpoolManifest {
   options: OperationOptions;
   totals: IntakeTotals;
   chunks: number;
+  /** Chunk n of the calls is entry n × stride of the index, modulo their number. Absent: 1. */
+  stride?: number;
   /** Distinct From_Accounts. */
   accounts: number;
   /** SHA-256 of the input's bytes as they came (a .gz packed), hex. */
@@ -33,6 +35,24 @@ export interface SpoolManifest {
   /** Sizes of the other two files. */
   blocksBytes: number;
   indexBytes: number;
+}
+
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
+
+/**
+ * How far apart in the index the chunks are that are called one after the other. Calls that write the lists of both ends
+ * meet where accounts have common friends, and neighbours in a sorted list often have: a stride near the golden section
+ * of their number keeps them apart. Coprime with it, so that every chunk has its turn.
+ */
+export function strideOf(chunks: number, operation: Operation, options: OperationOptions): number {
+  if (operation.writeSet(options) !== 'from-and-items' || chunks < 3) return 1;
+  let stride = Math.round(chunks * GOLDEN);
+  while (gcd(stride, chunks) !== 1) stride += 1;
+  return stride;
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
 }
 
 export interface SpoolPaths {

@@ -39,7 +39,7 @@ export async function openSpool(dir: string): Promise<FileSpool> {
     async read(first, count) {
       const wanted = Math.max(0, Math.min(count, manifest.chunks - first));
       if (wanted === 0) return [];
-      const entries = await readEntries(index, paths.index, first, wanted);
+      const entries = await readEntries(index, paths.index, first, wanted, manifest);
       return readBlocks(blocks, paths.blocks, entries, first);
     },
     async close() {
@@ -74,7 +74,8 @@ export async function readManifest(dir: string): Promise<SpoolManifest> {
     throw damaged(path, `has version ${String(manifest?.version)}, this befriend reads version ${SPOOL_VERSION}`);
   }
   const { totals, chunks, blocksBytes, indexBytes } = manifest;
-  const counts = [totals?.rows, totals?.accepted, totals?.invalid, totals?.duplicate, chunks, blocksBytes, indexBytes];
+  const { rows, accepted, invalid, duplicate } = totals ?? {};
+  const counts = [rows, accepted, invalid, duplicate, chunks, manifest.stride ?? 1, blocksBytes, indexBytes];
   if (!counts.every((count) => Number.isSafeInteger(count) && count >= 0)) throw damaged(path, 'lacks its counts');
   if (indexBytes !== chunks * ENTRY_BYTES || totals.rows !== totals.accepted + totals.invalid + totals.duplicate) {
     throw damaged(path, 'has counts that do not add up');
@@ -115,9 +116,24 @@ async function openPart(dir: string, path: string, size: number): Promise<FileHa
   throw damaged(path, `has ${found.size} bytes, its manifest says ${size}`);
 }
 
-async function readEntries(file: FileHandle, path: string, first: number, count: number): Promise<BlockEntry[]> {
-  const bytes = await readAt(file, path, first * ENTRY_BYTES, count * ENTRY_BYTES);
-  return Array.from({ length: count }, (_, i) => readEntry(bytes, i * ENTRY_BYTES));
+async function readEntries(
+  file: FileHandle,
+  path: string,
+  first: number,
+  count: number,
+  { stride = 1, chunks }: SpoolManifest,
+): Promise<BlockEntry[]> {
+  if (stride === 1) {
+    const bytes = await readAt(file, path, first * ENTRY_BYTES, count * ENTRY_BYTES);
+    return Array.from({ length: count }, (_, i) => readEntry(bytes, i * ENTRY_BYTES));
+  }
+  const entries: BlockEntry[] = [];
+  for (let i = 0; i < count; i++) {
+    // Beyond 2^53 only from 10^8 chunks on: their product is no exact number any more.
+    const place = Number((BigInt(first + i) * BigInt(stride)) % BigInt(chunks));
+    entries.push(readEntry(await readAt(file, path, place * ENTRY_BYTES, ENTRY_BYTES), 0));
+  }
+  return entries;
 }
 
 /** Entries run through the file forwards within a round, so that neighbours come with one read. */

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, it, test } from 'vitest';
+import { OPERATIONS } from '../../src/domain/operation.ts';
 import { accountsOfSpool } from '../../src/intake/accounts.ts';
 import { makeFolder, reasons, type Settings, take, takeFile } from './support.ts';
 
@@ -11,6 +12,45 @@ afterAll(folder.remove);
 const taken = (content: string, settings: Settings = {}) =>
   takeFile(folder.next(), content, { operation: 'accounts-check', ...settings });
 const accountsIn = async (...args: Parameters<typeof taken>) => (await taken(...args)).rows.map(({ to }) => to);
+
+describe('an input of accounts to import', () => {
+  const FIELDS = { nick: 'Ann, "A"', faceUrl: 'https://example.com/a.png?x=1,2' };
+
+  it.each([
+    { what: 'CSV', name: 'in.csv', content: `account,nick,faceUrl\na,"Ann, ""A""","${FIELDS.faceUrl}"\nb,,\n` },
+    {
+      what: 'the API’s names',
+      name: 'in.tsv',
+      content: `UserID\tNick\tFaceUrl\na\t"Ann, ""A"""\t${FIELDS.faceUrl}\nb\t\t\n`,
+    },
+    {
+      what: 'JSON lines',
+      name: 'in.jsonl',
+      content: `${JSON.stringify({ account: 'a', ...FIELDS })}\n{"account":"b"}\n`,
+    },
+    { what: 'accounts alone', name: 'in.txt', content: 'b2\n', only: 'b2' },
+  ])('is $what', async ({ name, content, only }) => {
+    const read = await taken(content, { name, operation: 'accounts-import' });
+    expect(read.rejects).toEqual([]);
+    const both = [
+      { from: null, to: 'a', fields: FIELDS },
+      { from: null, to: 'b' },
+    ];
+    expect(read.rows).toEqual(only === undefined ? both : [{ from: null, to: only }]);
+  });
+
+  it('is cut by the size of its fields too', async () => {
+    const rows = Array.from({ length: 100 }, (_, n) => ({ account: `u${n}`, nick: 'x'.repeat(500) }));
+    const settings = { operation: 'accounts-import', bodyCapBytes: 20_000 } as const;
+    const { chunks } = await take(folder.next(), { kind: 'rows', rows }, settings);
+    expect(chunks.flatMap(({ items }) => items)).toHaveLength(100);
+    for (const { items } of chunks) {
+      const body = JSON.stringify(OPERATIONS['accounts-import'].request(null, items, {}));
+      expect(body.length).toBeLessThanOrEqual(20_000);
+    }
+    expect(chunks).toHaveLength(3);
+  });
+});
 
 describe('an input of accounts', () => {
   it.each([
@@ -75,13 +115,16 @@ describe('an input of accounts', () => {
       '6 duplicate of line 5',
     ]);
     expect(read.rejects.at(-1)?.row).toBe('{"account":"a"}');
-    expect(read.prepared.warnings).toEqual(['columns that accounts-check does not take are ignored: "to"']);
+    expect(read.prepared.warnings).toEqual([
+      'columns that accounts-check does not take are ignored: "to"',
+      'accounts that stand only in to are not asked about: befriend import FILE --dry-run --preflight asks about both',
+    ]);
   });
 
   it('says so when its first line looks like a header', async () => {
     const { prepared } = await taken('name\nu1\n');
     expect(prepared.warnings).toEqual([
-      'line 1: the first record ("name") was read as a row: it does not name a column of accounts',
+      'line 1: the first record ("name") was read as a row: it does not name a column of accounts. If it is a header, call its columns as docs/formats.md has them',
     ]);
   });
 

@@ -130,6 +130,26 @@ describe('rows run again', () => {
     expect(chunks).toEqual([{ from: null, items: ['ann', 'cem'].map((to) => ({ to, rows: 'forward' })) }]);
   });
 
+  it('may be accounts with fields, and updates that empty some', async () => {
+    const accounts = ['ann', 'bob'].map((account) => ({
+      account,
+      nick: `the "${account}"`,
+      faceUrl: `https://x/${account}`,
+    }));
+    const first = folder.next();
+    await take(first, { kind: 'rows', rows: accounts }, { operation: 'accounts-import' });
+    const bob = await take(folder.next(), again(`${first}.spool`, [{ from: null, to: 'bob' }]), {
+      operation: 'accounts-import',
+    });
+    expect(bob.rows).toEqual([{ from: null, to: 'bob', fields: { nick: 'the "bob"', faceUrl: 'https://x/bob' } }]);
+
+    const updates = ['x', 'y'].map((to) => ({ from: 'a', to, remark: '', groups: [], custom: { Ext: '' } }));
+    const second = folder.next();
+    await take(second, { kind: 'rows', rows: updates }, { operation: 'update' });
+    const y = await take(folder.next(), again(`${second}.spool`, [{ from: 'a', to: 'y' }]), { operation: 'update' });
+    expect(y.rows).toEqual([{ from: 'a', to: 'y', fields: { remark: '', groups: [], custom: { Ext: '' } } }]);
+  });
+
   it('none chosen: an empty spool, and the parent’s is not read', async () => {
     const { prepared } = await take(folder.next(), again('/no/such/spool', []));
     expect(prepared).toMatchObject({ chunks: 0, totals: { rows: 0, accepted: 0 } });

@@ -3,11 +3,55 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
+import { type Page, readPage, wholeList } from '../../src/chat/page.ts';
 import { digestOf } from '../../src/intake/digest.ts';
 import { makeFolder, optionsFor, reasons, take, takeFile } from './support.ts';
 
 const folder = makeFolder();
 afterAll(folder.remove);
+
+it('takes what a list was read as, each friend with its from in front', async () => {
+  const tags = {
+    Tag_SNS_IM_Remark: 'Bo "B"',
+    Tag_SNS_IM_RemarkTime: 1_690_000_001,
+    Tag_SNS_IM_Group: ['Team', 'a b'],
+    Tag_SNS_IM_AddSource: 'AddSource_Type_Web',
+    Tag_SNS_IM_AddWording: 'hi',
+    Tag_SNS_IM_AddTime: 1_690_000_000,
+    Tag_SNS_Custom_Ext: 'x1',
+    Tag_SNS_Custom_Rank: 7,
+  };
+  const page = readPage({
+    UserDataItem: [
+      { To_Account: 'bob', ValueItem: Object.entries(tags).map(([Tag, Value]) => ({ Tag, Value })) },
+      { To_Account: 'cem', ValueItem: [] },
+    ],
+    FriendNum: 2,
+    CompleteFlag: 1,
+    NextStartIndex: 0,
+  });
+  const verdict = wholeList([page as Page]);
+  const { friends } = ('settlement' in verdict ? verdict.settlement.data : {}) as { friends: { to: string }[] };
+  const rows = friends.map((friend) => ({ from: 'ann', ...friend }));
+  const taken = await take(folder.next(), { kind: 'rows', rows }, { operation: 'import' });
+  expect(taken.prepared.warnings).toEqual([]);
+  expect(taken.rows).toEqual([
+    {
+      from: 'ann',
+      to: 'bob',
+      fields: {
+        remark: 'Bo "B"',
+        remarkTime: 1_690_000_001,
+        groups: ['Team', 'a b'],
+        source: 'AddSource_Type_Web',
+        wording: 'hi',
+        addTime: 1_690_000_000,
+        custom: { Ext: 'x1', Rank: 7 },
+      },
+    },
+    { from: 'ann', to: 'cem' },
+  ]);
+});
 
 describe('CSV and TSV', () => {
   it('reads a header in any case and order, and ignores other columns with one warning', async () => {
@@ -27,7 +71,7 @@ describe('CSV and TSV', () => {
     const taken = await takeFile(folder.next(), 'user,friend\nu3,u4');
     expect(taken.pairs).toEqual(['u3>u4', 'user>friend']);
     expect(taken.prepared.warnings).toEqual([
-      'line 1: the first record ("user", "friend") was read as a row: it names neither from nor to',
+      'line 1: the first record ("user", "friend") was read as a row: it names neither from nor to. If it is a header, call its columns as docs/formats.md has them',
     ]);
   });
 

@@ -24,7 +24,7 @@ afterAll(folder.remove);
 const REFUSALS = new Set(['corrupt-gzip', 'format', 'no-columns']);
 /** The beginnings that docs/formats.md promises. */
 const REASON =
-  /^(?:(?:row|columns|quote|from|to|remark|group|wording|source|remarkTime|addTime|custom(?:\..*)?|fields): .+|duplicate of line \d+)$/s;
+  /^(?:(?:row|columns|quote|from|to|remark|group|wording|source|remarkTime|addTime|nick|faceUrl|custom(?:\..*)?|fields): .+|duplicate of line \d+)$/s;
 const ID = /^[a-zA-Z0-9_-]{1,32}$/;
 
 const takeAny = (from: Source, looseIds: boolean): Promise<Taken | Error> =>

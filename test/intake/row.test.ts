@@ -3,15 +3,27 @@ import { OPERATIONS, type OperationName } from '../../src/domain/operation.ts';
 import { columnNamed } from '../../src/intake/columns.ts';
 import { checkRow, RawRow } from '../../src/intake/row.ts';
 
-function check(values: Record<string, unknown>, operation: OperationName = 'import', looseIds = false) {
-  const row = new RawRow();
-  for (const [name, value] of Object.entries({ from: 'a', to: 'b', ...values })) {
+function rowOf(values: Record<string, unknown>, keepsEmpty = false): RawRow {
+  const row = new RawRow(keepsEmpty);
+  for (const [name, value] of Object.entries(values)) {
     const column = columnNamed(name);
     if (column === null) throw new Error(`no column is called ${name}`);
     row.set(column, value);
   }
-  return checkRow(row, { operation: OPERATIONS[operation], looseIds });
+  return row;
 }
+
+function check(
+  values: Record<string, unknown>,
+  operation: OperationName = 'import',
+  looseIds = false,
+  keepsEmpty = false,
+) {
+  return checkRow(rowOf({ from: 'a', to: 'b', ...values }, keepsEmpty), { operation: OPERATIONS[operation], looseIds });
+}
+
+const checkAccount = (values: Record<string, unknown>) =>
+  checkRow(rowOf({ account: 'a', ...values }), { operation: OPERATIONS['accounts-import'], looseIds: false });
 
 const id32 = 'x'.repeat(32);
 
@@ -71,6 +83,41 @@ it.each([
 ])('accepts %j', (values, fields) => {
   const checked = check(values);
   expect('reason' in checked ? checked.reason : (checked.fields ?? {})).toEqual(fields ?? {});
+});
+
+it.each([
+  [{ nick: 'x'.repeat(501) }, 'nick: longer than 500 bytes'],
+  [{ nick: {} }, 'nick: not a string'],
+  [{ faceUrl: `https://x/${'y'.repeat(491)}` }, 'faceUrl: longer than 500 bytes'],
+  [{ faceUrl: 'https://' }, 'faceUrl: not a URL of http or https'],
+  [{ faceUrl: 'data:image/png;base64,x' }, 'faceUrl: not a URL of http or https'],
+  [{ faceUrl: '//example.com/x' }, 'faceUrl: not a URL of http or https'],
+  [{ nick: 'x'.repeat(501), faceUrl: 'x' }, 'nick: longer than 500 bytes'],
+])('rejects an account with %j', (values, reason) => {
+  expect(checkAccount(values)).toEqual({ reason });
+});
+
+it.each([
+  [{ nick: 'é'.repeat(250), faceUrl: `https://x/${'y'.repeat(490)}` }],
+  [{ faceUrl: 'http://localhost:8080/用户.png?a=b#c' }],
+  [{ nick: ' ' }],
+])('accepts an account with %j', (fields) => {
+  expect(checkAccount(fields)).toEqual({ from: '', to: 'a', fields });
+});
+
+it('takes an account without fields', () => {
+  expect(checkAccount({ nick: '', faceUrl: null })).toEqual({ from: '', to: 'a', fields: null });
+});
+
+it('keeps an empty value of an update where the input can give one', () => {
+  const fields = { remark: '', groups: [], custom: { Ext: '' } };
+  expect(check({ remark: '', group: '', 'custom.Ext': '' }, 'update', false, true)).toMatchObject({ fields });
+  expect(check({ remark: '', group: [], custom: { Ext: '' } }, 'update', false, true)).toMatchObject({ fields });
+  const reason = 'row: nothing to change: no remark, group or custom field';
+  expect(check({ remark: '', group: '', 'custom.Ext': '' }, 'update')).toEqual({ reason });
+  expect(check({ group: [] }, 'update')).toEqual({ reason });
+  expect(check({}, 'update', false, true)).toEqual({ reason });
+  expect(check({ group: ['a', ''] }, 'update', false, true)).toEqual({ reason: 'group: an empty name' });
 });
 
 it('takes one list for add', () => {

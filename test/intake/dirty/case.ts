@@ -1,3 +1,4 @@
+import type { OperationName } from '../../../src/domain/operation.ts';
 import type { IntakeTotals } from '../../../src/domain/totals.ts';
 import type { IntakeCode } from '../../../src/intake/error.ts';
 
@@ -7,6 +8,8 @@ export interface DirtyCase<Expected = Accepts | Refuses> {
   file: string;
   bytes: () => string | Buffer;
   looseIds?: true;
+  /** Default `import`. */
+  operation?: OperationName;
   /** What intake must make of it. `rejects` are (line, reason), all of them, in the order of lines. */
   expect: Expected;
 }

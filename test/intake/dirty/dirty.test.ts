@@ -10,19 +10,22 @@ afterAll(folder.remove);
 
 const named = <Case extends { name: string }>(cases: Case[]) => cases.map((dirty) => [dirty.name, dirty] as const);
 
-it.each(named(ACCEPTED))('accepts what is right of %s', async (_, { file, bytes, looseIds, expect: wanted }) => {
-  const taken = await takeFile(folder.next(), bytes(), { name: file, operation: 'import', looseIds });
-  expect(reasons(taken)).toEqual(wanted.rejects.map(([line, reason]) => `${line} ${reason}`));
-  expect(taken.prepared.totals).toEqual(wanted.totals);
-  expect(taken.pairs).toHaveLength(wanted.totals.accepted);
-  expect(wanted.pairs ?? taken.pairs).toEqual(taken.pairs);
-  const { warnings = [] } = wanted;
-  expect(taken.prepared.warnings).toEqual(warnings.map((pattern) => expect.stringMatching(pattern) as unknown));
-});
+it.each(named(ACCEPTED))(
+  'accepts what is right of %s',
+  async (_, { file, bytes, looseIds, operation = 'import', expect: wanted }) => {
+    const taken = await takeFile(folder.next(), bytes(), { name: file, operation, looseIds });
+    expect(reasons(taken)).toEqual(wanted.rejects.map(([line, reason]) => `${line} ${reason}`));
+    expect(taken.prepared.totals).toEqual(wanted.totals);
+    expect(taken.pairs).toHaveLength(wanted.totals.accepted);
+    expect(wanted.pairs ?? taken.pairs).toEqual(taken.pairs);
+    const { warnings = [] } = wanted;
+    expect(taken.prepared.warnings).toEqual(warnings.map((pattern) => expect.stringMatching(pattern) as unknown));
+  },
+);
 
-it.each(named(REFUSED))('refuses %s', async (_, { file, bytes, expect: wanted }) => {
+it.each(named(REFUSED))('refuses %s', async (_, { file, bytes, operation = 'import', expect: wanted }) => {
   const base = folder.next();
-  await expect(takeFile(base, bytes(), { name: file, operation: 'import' })).rejects.toMatchObject({
+  await expect(takeFile(base, bytes(), { name: file, operation })).rejects.toMatchObject({
     name: 'IntakeError',
     code: wanted.error,
     message: expect.stringMatching(wanted.message) as unknown,
@@ -31,14 +34,12 @@ it.each(named(REFUSED))('refuses %s', async (_, { file, bytes, expect: wanted })
 });
 
 it('reads the same from stdin, in pieces of any size', async () => {
-  for (const { bytes, looseIds, expect: wanted } of ACCEPTED.filter(({ file }) => file.endsWith('.csv'))) {
+  for (const { bytes, looseIds, operation = 'import', expect: wanted } of ACCEPTED.filter(({ file }) =>
+    file.endsWith('.csv'),
+  )) {
     const content = Buffer.from(bytes());
     const stream = Readable.from(piecesOf(content));
-    const taken = await take(
-      folder.next(),
-      { kind: 'stdin', stream, format: 'csv' },
-      { operation: 'import', looseIds },
-    );
+    const taken = await take(folder.next(), { kind: 'stdin', stream, format: 'csv' }, { operation, looseIds });
     expect(reasons(taken)).toEqual(wanted.rejects.map(([line, reason]) => `${line} ${reason}`));
     expect(taken.prepared.totals).toEqual(wanted.totals);
   }
