@@ -163,7 +163,8 @@ export async function openBefriend(options: OpenOptions = {}): Promise<Befriend>
     },
     work(roles = ROLES, { only } = {}) {
       const chat = () => chatClient(chatOf(config), tuning.callTimeoutMs, tuning.concurrency);
-      const started = startRoles({ roles, only, sdkAppId, home, redis, keys, ledger, chat, tuning, log });
+      const admin = config.chat?.admin ?? '';
+      const started = startRoles({ roles, only, sdkAppId, admin, home, redis, keys, ledger, chat, tuning, log });
       working.push(started);
       return started;
     },

@@ -204,6 +204,7 @@ function chatOf(values: Values): ChatConfig | null {
 function tuningOf(values: Values): Tuning {
   return {
     callsPerSecond: values.CHAT_CALLS_PER_SECOND!,
+    appCallsPerSecond: values.CHAT_APP_CALLS_PER_SECOND ?? null,
     windowMs: values.BEFRIEND_WINDOW_MS!,
     marginMs: values.BEFRIEND_MARGIN_MS ?? null,
     latenessMs: values.BEFRIEND_LATENESS_MS!,
@@ -213,5 +214,7 @@ function tuningOf(values: Values): Tuning {
     backoffScale: values.BEFRIEND_BACKOFF_SCALE!,
     concurrency: values.BEFRIEND_CONCURRENCY!,
     readySeconds: values.BEFRIEND_READY_SECONDS!,
+    brakeAfter: values.BEFRIEND_BRAKE_AFTER!,
+    brakePercent: values.BEFRIEND_BRAKE_PERCENT!,
   };
 }

@@ -17,6 +17,7 @@ export {
   type SubmitSettings,
   type SubmittedJob,
 } from './befriend.ts';
+export type { Friend, FriendFields } from './chat/friend-data.ts';
 export type { ProbeVerdict } from './chat/probe.ts';
 export {
   type AppConfig,
@@ -27,7 +28,7 @@ export {
   readConfig,
   readEnvironment,
 } from './config.ts';
-export type { JobDescriptor, JobState, JobStatus, Priority } from './domain/job.ts';
+export type { CallCounts, JobDescriptor, JobState, JobStatus, Priority } from './domain/job.ts';
 export type { OperationName, OperationOptions } from './domain/operation.ts';
 export type { AccountStatus, Outcome, Relation, Status } from './domain/outcome.ts';
 export type { Secret } from './domain/secret.ts';
@@ -43,7 +44,7 @@ export type { Role, Roles, Tuning } from './jobs/roles.ts';
 export { NothingToRetry, type RetryAsked, RetryRefused } from './jobs/retry.ts';
 export { JobElsewhere, KeyConflict, type Submission } from './jobs/submit.ts';
 export type { Stranger, Whereabouts } from './jobs/whereabouts.ts';
-export { type Job, JobNotFound } from './job.ts';
+export { type Job, JobBraked, JobNotFound } from './job.ts';
 export { createLog, type Log, type LogLevel } from './log.ts';
 export { RedisError } from './redis/connection.ts';
 export type { Report } from './results/report.ts';

@@ -33,9 +33,26 @@ export interface Job {
   done(signal?: AbortSignal): Promise<Report>;
   /** No new call after those whose slots are in hand. @returns the state now */
   pause(reason?: string): Promise<JobState>;
-  resume(): Promise<JobState>;
+  /**
+   * Goes on with a paused or stopped job. @throws JobBraked when the failure brake stopped it, unless by `force`: then it
+   * is not braked again
+   */
+  resume(options?: { force?: boolean }): Promise<JobState>;
   /** Rows never sent are settled as `skipped`. Final. */
   cancel(): Promise<JobState>;
+}
+
+/** The failure brake has stopped the job, and nobody said that it may go on all the same. */
+export class JobBraked extends Error {
+  override name = 'JobBraked';
+
+  constructor(id: string) {
+    super(
+      `Job ${id} was stopped by the failure brake: most of its first rows failed. befriend results ${id} --status ` +
+        `failed,unknown shows them. If that is as it should be, befriend resume ${id} --force goes on, or befriend cancel ` +
+        `${id} ends it.`,
+    );
+  }
 }
 
 /** No job of that id in this app's ledger. */
@@ -60,9 +77,14 @@ export function jobOf(id: string, { ledger, home, notFound }: JobParts): Job {
     if (found === null) throw await notFound(id);
     return found;
   };
-  const steer = async (event: Exclude<Steering, 'complete' | 'stop'>, reason = ''): Promise<JobState> => {
-    const steered = await ledger.steer(id, event, reason);
+  const steer = async (
+    event: Exclude<Steering, 'complete' | 'stop'>,
+    reason = '',
+    force = false,
+  ): Promise<JobState> => {
+    const steered = await ledger.steer(id, event, reason, force);
     if (steered === null) throw await notFound(id);
+    if (steered.braked) throw new JobBraked(id);
     return steered.state;
   };
   const files = async () => {
@@ -97,7 +119,7 @@ export function jobOf(id: string, { ledger, home, notFound }: JobParts): Job {
       return report();
     },
     pause: (reason = 'by the user') => steer('pause', reason),
-    resume: () => steer('resume'),
+    resume: ({ force = false } = {}) => steer('resume', '', force),
     cancel: () => steer('cancel'),
   };
 }

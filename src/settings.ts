@@ -120,6 +120,11 @@ export const SETTINGS = {
       'default it will; 159 keeps it quiet',
     default: '200',
   }),
+  CHAT_APP_CALLS_PER_SECOND: whole(1, 1_000_000, {
+    description:
+      'Most calls a second of all commands of the app together. The service has such a limit (60011) and does not say ' +
+      'which: absent, only the commands are limited. The same in every process of the app',
+  }),
   LOG_LEVEL: {
     description:
       'Least level that is logged, to stderr. Default: info for worker; for other commands error on a terminal, else warn',
@@ -127,7 +132,7 @@ export const SETTINGS = {
     schema: z.enum(LOG_LEVELS),
   } satisfies Setting<LogLevel>,
   BEFRIEND_WINDOW_MS: whole(10, 60_000, {
-    description: 'Window of the rate limit: at most CHAT_CALLS_PER_SECOND calls fall into any one',
+    description: 'Window of the rate limits: at most CHAT_CALLS_PER_SECOND calls of a command fall into any one',
     default: '1000',
   }),
   BEFRIEND_MARGIN_MS: number(0, 1000, {
@@ -162,6 +167,16 @@ export const SETTINGS = {
   BEFRIEND_READY_SECONDS: number(0.1, 60, {
     description: 'Seconds of calls that are kept ready in the queue: how soon pause and urgent jobs take effect',
     default: '2',
+  }),
+  BEFRIEND_BRAKE_AFTER: whole(0, 1_000_000_000, {
+    description:
+      'Outcomes after which a job is looked at: if too many of them failed or are unknown it stops, and only resume ' +
+      '--force goes on. 0: never',
+    default: '1000',
+  }),
+  BEFRIEND_BRAKE_PERCENT: whole(0, 100, {
+    description: 'The job stops when more than this share of its first outcomes failed or are unknown',
+    default: '50',
   }),
   BEFRIEND_REDIS_SERVER: text({
     description: 'The redis-server or valkey-server to start, instead of the first that is found',

@@ -29,6 +29,7 @@ describe('readConfig', () => {
       logLevel: 'warn',
       tuning: {
         callsPerSecond: 200,
+        appCallsPerSecond: null,
         windowMs: 1000,
         marginMs: null,
         latenessMs: 20,
@@ -36,6 +37,8 @@ describe('readConfig', () => {
         serviceLimitMs: 3000,
         attempts: 5,
         backoffScale: 1,
+        brakeAfter: 1000,
+        brakePercent: 50,
         concurrency: 64,
         readySeconds: 2,
       },

@@ -1,25 +1,35 @@
 import type { Logger } from 'pino';
 import type { ChatClient } from '../chat/client.ts';
+import type { CallResult } from '../chat/classify.ts';
 import { explainCode } from '../chat/codes.ts';
 import { decodeChunk } from '../domain/block.ts';
-import { mayHold } from '../domain/fault.ts';
+import type { Chunk } from '../domain/chunk.ts';
 import type { JobDescriptor } from '../domain/job.ts';
-import { groupOutcomes, type OutcomeGroup } from '../domain/outcome.ts';
 import { OPERATIONS } from '../domain/operation.ts';
 import type { Limiter } from '../limiter/limiter.ts';
-import type { Claim, Ledger } from './ledger.ts';
-import { notesOf, openItems, statesAfter } from './open-items.ts';
+import type { Slot } from '../limiter/slot.ts';
+import type { Bar } from './bar.ts';
+import type { Breaker } from './breaker.ts';
+import { claimChunk } from './claim-chunk.ts';
+import type { Brake, Claim, Ledger } from './ledger.ts';
+import { settleLookup, settleVerification } from './lookups.ts';
+import { type NextCall, nextCall } from './next-call.ts';
+import { type Lessons, NO_LESSONS, type OpenItem, openItems } from './open-items.ts';
 import type { ChunkRef } from './queue.ts';
+import { recordChunk } from './record-chunk.ts';
 import { type Sent, send } from './send.ts';
-import type { Trouble } from './trouble.ts';
 import {
   type CredentialsFault,
-  type OpenItem,
+  nothing,
   type Policy,
+  type SettleContext,
   type Settled,
+  settleBarred,
   settleCall,
   settleWithoutCall,
 } from './settle.ts';
+import type { Trouble } from './trouble.ts';
+import type { Turns } from './turns.ts';
 
 /** What becomes of the chunk's BullMQ job. */
 export type Next =
@@ -31,9 +41,14 @@ export type Next =
 export interface CallParts {
   ledger: Ledger;
   chat: ChatClient;
-  limiter: Limiter;
+  /** The limiter of an API command. */
+  limiterOf: (command: string) => Limiter;
+  /** Whose turn it is among chunks that write the lists of both ends. */
+  turns: Turns;
   trouble: Trouble;
+  breaker: Breaker;
   policy: Policy;
+  brake: Brake;
   /** Longest life of a request, ms. */
   callTimeoutMs: number;
   /** Longest wait for a slot, ms: the locks of a claim outlive it and a call. Then the chunk claims anew. */
@@ -68,165 +83,133 @@ function busyDelay(starts: number, random: () => number): number {
 /** The data path of a chunk: claim → slot → send → classify → settle → record. */
 export async function callChunk(ref: ChunkRef, shared: CallParts, hand: Hand): Promise<Next> {
   const parts = { ...shared, log: shared.log.child({ job: ref.job, chunk: ref.chunk }) };
-  const waiting = deadline(parts.waitMs, hand.signal);
-  try {
-    return await walk(ref, parts, hand, waiting.signal);
-  } finally {
-    waiting.release();
-  }
-}
-
-async function walk(ref: ChunkRef, parts: CallParts, hand: Hand, waiting: AbortSignal): Promise<Next> {
-  const claim = await parts.ledger.claim(ref.job, ref.chunk, parts.waitMs + parts.callTimeoutMs);
-  if (claim.kind === 'gone' || claim.kind === 'held') return { kind: 'done' };
-  if (claim.kind === 'busy') return { kind: 'again', afterMs: busyDelay(hand.starts, parts.policy.random) };
-
-  const job = await parts.ledger.descriptor(ref.job);
+  const { ledger, policy } = parts;
+  const job = await ledger.descriptor(ref.job);
   if (job === null) return { kind: 'done' };
-  const work = open(job, claim);
-  if (claim.kind === 'cancelled') {
-    return record(
-      ref,
-      work,
-      { settled: settleWithoutCall(work.items), open: [], delayMs: 0, credentials: null },
-      parts,
-    );
+  const { claim, slot } = await claimChunk(ref, job, parts, hand);
+  switch (claim.kind) {
+    case 'gone':
+    case 'held':
+    case 'writes':
+      return { kind: 'done' };
+    case 'busy':
+      return { kind: 'again', afterMs: busyDelay(hand.starts, policy.random) };
+    case 'quiet':
+      return { kind: 'again', afterMs: claim.forMs + busyDelay(1, policy.random) };
+    case 'claimed':
+    case 'cancelled':
   }
-
-  const sent = await call(job, work, parts, hand, waiting);
-  const settled =
-    sent.result === null
-      ? { settled: [], open: work.items, delayMs: 0, credentials: null }
-      : settleCall(work.items, sent.result.verdicts, work.writes, parts.policy, sent.result.fault);
+  const work = open(job, claim);
+  const known = claim.kind === 'cancelled' ? cancelled(work) : barred(work, parts);
+  if (known.open.length === 0) {
+    slot?.giveUp();
+    return recordChunk(ref, work, known, parts, null);
+  }
+  const call = nextCall(job, work.chunk.from, known.open, known.lessons);
+  const sent = await sendCall(call, work, slot, parts, hand);
+  const settled = sent.result === null ? known : await settle(call, known, sent.result, work, parts);
   // Stopped first: the next claim, of this chunk too, is told so and sends nothing.
-  if (settled.credentials !== null) await stop(ref, settled.credentials, parts);
-  return record(ref, work, settled, parts, sent);
+  if (settled.credentials !== null) await stop(ref, settled.credentials, settled, parts);
+  return recordChunk(ref, work, settled, parts, { call, sent });
 }
 
-interface Work {
+/** A claimed chunk, opened. */
+export interface Work {
+  job: JobDescriptor;
   claim: Extract<Claim, { block: Buffer }>;
-  from: string | null;
+  chunk: Chunk;
   items: OpenItem[];
+  lessons: Lessons;
   writes: boolean;
 }
 
 function open(job: JobDescriptor, claim: Work['claim']): Work {
-  const writes = OPERATIONS[job.operation].writeSet(job.options) !== 'none';
+  const { writes } = OPERATIONS[job.operation];
   const chunk = decodeChunk(claim.block);
-  const items = openItems(chunk, claim.items, claim.notes, { abandoned: claim.abandoned, writes });
-  return { claim, from: chunk.from, items, writes };
+  const opened = openItems(chunk, claim.items, claim.notes, { abandoned: claim.abandoned, writes });
+  return { job, claim, chunk, ...opened, writes };
 }
 
-async function call(
-  job: JobDescriptor,
-  { from, items, writes }: Work,
-  { chat, limiter, trouble, now, log }: CallParts,
+const cancelled = ({ items }: Work): Settled => ({
+  ...nothing(),
+  lessons: NO_LESSONS,
+  settled: settleWithoutCall(items),
+});
+
+/** What is open, less what another chunk of the same From_Account has found to be impossible. */
+function barred(work: Work, parts: CallParts): Settled {
+  const { claim, items, lessons } = work;
+  if (claim.bar === '') return { ...nothing(), lessons, open: items };
+  return settleBarred(items, JSON.parse(claim.bar) as Bar, contextOf(work, parts, false));
+}
+
+const contextOf = ({ job, lessons }: Work, { policy }: CallParts, outage: boolean): SettleContext => ({
+  operation: OPERATIONS[job.operation],
+  options: job.options,
+  lessons,
+  policy,
+  outage,
+});
+
+async function sendCall(
+  call: NextCall,
+  { chunk: { from } }: Work,
+  slot: Slot | null,
+  { chat, limiterOf, trouble, breaker, waitMs, now, log }: CallParts,
   { signal, stillMine }: Hand,
-  waiting: AbortSignal,
 ): Promise<Sent> {
-  const operation = OPERATIONS[job.operation];
-  const carried = items.map(({ item }) => item);
-  const prepared = chat.prepare(operation, from, carried, job.options);
-  const stillClaimed = () => !waiting.aborted && stillMine();
-  const parts = { chat, limiter, stillClaimed, signal, waiting, now };
-  const sent = await send(operation, carried, prepared, writes, parts);
-  if (sent.result !== null) trouble.heard(sent.result);
-  logCall(sent, from, log);
+  const { command } = call.operation;
+  // A slot came with the claim only for the operation's own command, and for one call.
+  const mine = call.step === 'send' ? slot : null;
+  if (mine === null) slot?.giveUp();
+  const mayCall = () => breaker.calling && stillMine();
+  const sent = await send(call, { chat, limiter: limiterOf(command), slot: mine, mayCall, signal, waitMs, now });
+  if (sent.result === null) return sent;
+  trouble.heard(sent.result);
+  logCall(sent.result, from, log);
   return sent;
 }
 
-/** A signal that is aborted after `ms`, or with `other`. */
-function deadline(ms: number, other: AbortSignal): { signal: AbortSignal; release: () => void } {
-  const over = new AbortController();
-  const end = () => over.abort(new Error('waited too long for a slot'));
-  const timer = setTimeout(end, ms);
-  other.addEventListener('abort', end, { once: true });
-  if (other.aborted) end();
-  return {
-    signal: over.signal,
-    release: () => {
-      clearTimeout(timer);
-      other.removeEventListener('abort', end);
-    },
-  };
+/** What the answer makes of the open items, beside what was known of them before. */
+async function settle(
+  call: NextCall,
+  known: Settled,
+  result: CallResult,
+  work: Work,
+  parts: CallParts,
+): Promise<Settled> {
+  const context = { ...contextOf(work, parts, await parts.breaker.heard(result)), lessons: known.lessons };
+  const carried = new Set(call.carried);
+  const waiting = known.open.filter((item) => !carried.has(item));
+  const after = settleStep(call, waiting, result, context);
+  return { ...after, settled: [...known.settled, ...after.settled] };
+}
+
+function settleStep(call: NextCall, waiting: OpenItem[], result: CallResult, context: SettleContext): Settled {
+  switch (call.step) {
+    case 'send':
+      return settleCall(call.carried, waiting, result, context);
+    case 'accounts':
+      return settleLookup(call, waiting, result, context);
+    case 'verify':
+      return settleVerification(call, waiting, result, context);
+  }
 }
 
 /** With the RequestId, by which the vendor's support finds a call. */
-function logCall({ result }: Sent, from: string | null, log: Logger): void {
-  if (result === null) return;
-  const { fault, anomalies, requestId } = result;
+function logCall({ fault, anomalies, requestId }: CallResult, from: string | null, log: Logger): void {
   if (fault !== null) log.debug({ from, fault, requestId }, 'call failed');
   if (anomalies.length > 0) log.warn({ from, anomalies, requestId }, 'odd answer');
 }
 
-async function record(
-  ref: ChunkRef,
-  { claim, from, items, writes }: Work,
-  { settled, open: left, delayMs }: Settled,
-  { ledger, at, policy, log }: CallParts,
-  sent?: Sent,
-): Promise<Next> {
-  const outcomes = groupOutcomes(settled);
-  const recorded = await ledger.record(ref.job, ref.chunk, {
-    epoch: claim.epoch,
-    items: statesAfter(claim.items, settled, left),
-    notes: notesOf(left),
-    close: left.length === 0,
-    keepLocksMs: writes && (mayStillRun(sent) || mayHaveRun(claim, items)) ? policy.serviceLimitMs : 0,
-    entry: {
-      from,
-      attempt: Math.max(0, ...settled.map((item) => item.attempts)),
-      at: at(),
-      rows: outcomes.reduce((sum, group) => sum + group.to.length, 0),
-      outcomes,
-    },
-    counts: { ...countsOf(outcomes), ...(sent && callCounts(sent, items)) },
-  });
-  if (!recorded) {
-    log.info({ epoch: claim.epoch }, 'stale: the chunk was claimed again or is closed; nothing recorded');
-    return { kind: 'done' };
+/** Stops the job, or waits where the service asked for nothing else. */
+async function stop(ref: ChunkRef, fault: CredentialsFault, settled: Settled, parts: CallParts): Promise<void> {
+  const { ledger, breaker, policy, log } = parts;
+  const why = explainCode(fault.code, fault.info);
+  if (fault.waitMs !== undefined && (await breaker.wait(fault.waitMs, why))) {
+    settled.delayMs = Math.max(settled.delayMs, Math.round(fault.waitMs * policy.backoffScale));
+    return;
   }
-  return left.length === 0 ? { kind: 'done' } : { kind: 'again', afterMs: delayMs };
-}
-
-/** A cancelled chunk is settled without a call, maybe right behind one that was never answered. */
-function mayHaveRun({ kind }: Work['claim'], items: readonly OpenItem[]): boolean {
-  return kind === 'cancelled' && items.some((item) => item.unanswered);
-}
-
-/** An unanswered write holds its lists for a while yet, also where it was the last try. */
-function mayStillRun(sent: Sent | undefined): boolean {
-  return sent?.result?.verdicts.some((verdict) => 'fault' in verdict && mayHold(verdict.fault)) ?? false;
-}
-
-/** The job's counts that these outcomes raise, one a row. */
-function countsOf(outcomes: readonly OutcomeGroup[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  const raise = (name: string, by: number) => {
-    counts[name] = (counts[name] ?? 0) + by;
-  };
-  for (const { status, code, relation, account, to } of outcomes) {
-    raise(`status:${status}`, to.length);
-    if (code) raise(`code:${code}`, to.length);
-    if (relation !== undefined) raise(`relation:${relation.replace('CheckResult_Type_', '')}`, to.length);
-    if (account !== undefined) raise(`account:${account}`, to.length);
-  }
-  return counts;
-}
-
-function callCounts({ calls, result }: Sent, items: readonly OpenItem[]): Record<string, number> {
-  // An item whose earlier call never left (refused, waited too long for a slot) is not carried again.
-  const again = items.some(
-    ({ attempts, fault, unanswered }) => attempts > 0 || unanswered || fault?.kind === 'throttled',
-  );
-  return {
-    ...(calls > 0 && { 'calls:made': calls }),
-    ...(calls > 0 && (again || calls > 1) && { 'calls:retried': again ? calls : calls - 1 }),
-    ...(result?.fault?.kind === 'throttled' && { 'calls:throttled': 1 }),
-  };
-}
-
-async function stop(ref: ChunkRef, fault: CredentialsFault, { ledger, log }: CallParts): Promise<void> {
-  const stopped = await ledger.steer(ref.job, 'stop', explainCode(fault.code, fault.info));
+  const stopped = await ledger.steer(ref.job, 'stop', why);
   if (stopped?.changed) log.error({ code: fault.code, info: fault.info }, 'job stopped: credentials');
 }

@@ -46,10 +46,13 @@ export function startCaller({ connection, keys, command, concurrency, parts, log
   const walk = async (job: ChunkJob, token?: string): Promise<void> => {
     if (only !== undefined && job.data.job !== only) return;
     const id = job.id as string;
-    worker.renewedAt.set(id, now() - Math.max(0, wallClock() - (job.processedOn ?? 0)));
-    const stillMine = () => now() - (worker.renewedAt.get(id) ?? Number.NEGATIVE_INFINITY) < SURE_MS;
+    const hold = { token, renewedAt: now() - Math.max(0, wallClock() - (job.processedOn ?? 0)) };
+    worker.holds.set(id, hold);
+    const stillMine = () => worker.holds.get(id) === hold && now() - hold.renewedAt < SURE_MS;
     const hand = { signal: abort.signal, stillMine, starts: job.attemptsStarted };
-    const next = await callChunk(job.data, parts, hand).finally(() => worker.renewedAt.delete(id));
+    const next = await callChunk(job.data, parts, hand).finally(() => {
+      if (worker.holds.get(id) === hold) worker.holds.delete(id);
+    });
     if (next.kind === 'done') return;
     await job.moveToDelayed(wallClock() + next.afterMs, token);
     throw new DelayedError();
@@ -84,10 +87,21 @@ export function startCaller({ connection, keys, command, concurrency, parts, log
   };
 }
 
+/** One taking of a chunk. */
+interface Hold {
+  /** Of its BullMQ lock. */
+  token: string | undefined;
+  /** Since when the lock is surely in force, local monotonic ms. */
+  renewedAt: number;
+}
+
 /** A worker that knows since when each of its locks is surely in force: since the renewal was asked for. */
 class ChunkWorker extends Worker<ChunkRef, void, string> {
-  /** By BullMQ job id, local monotonic ms. */
-  readonly renewedAt = new Map<string, number>();
+  /**
+   * By BullMQ job id. A chunk that comes back to the caller that was frozen with it is held anew: the walk from before
+   * the freeze, which may still wait for its slot, holds it no longer.
+   */
+  readonly holds = new Map<string, Hold>();
   private readonly now: () => number;
 
   constructor(now: () => number, ...rest: ConstructorParameters<typeof Worker<ChunkRef, void, string>>) {
@@ -98,7 +112,10 @@ class ChunkWorker extends Worker<ChunkRef, void, string> {
   override async extendJobLocks(ids: string[], tokens: string[], duration: number): Promise<string[]> {
     const asked = this.now();
     const lost = await super.extendJobLocks(ids, tokens, duration);
-    for (const id of ids) if (this.renewedAt.has(id) && !lost.includes(id)) this.renewedAt.set(id, asked);
+    ids.forEach((id, n) => {
+      const hold = this.holds.get(id);
+      if (hold !== undefined && hold.token === tokens[n] && !lost.includes(id)) hold.renewedAt = asked;
+    });
     return lost;
   }
 }

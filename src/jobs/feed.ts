@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import { decodeChunk } from '../domain/block.ts';
-import type { Chunk } from '../domain/chunk.ts';
 import type { JobDescriptor } from '../domain/job.ts';
 import { OPERATIONS } from '../domain/operation.ts';
 import type { Spool } from '../domain/spool.ts';
 import type { FedChunk, Ledger } from './ledger.ts';
 import { type ChunkQueue, enqueue } from './queue.ts';
+import { writtenLists } from './written-lists.ts';
 
 export interface FeedParts {
   ledger: Ledger;
@@ -86,16 +86,4 @@ async function requeue(job: JobDescriptor, unheld: readonly number[], queue: Chu
 function fedChunk(job: JobDescriptor, block: Buffer): FedChunk {
   const chunk = decodeChunk(block);
   return { block, items: chunk.items.length, locks: writtenLists(job, chunk) };
-}
-
-/** The accounts whose lists a call of this chunk writes. */
-function writtenLists(job: JobDescriptor, { from, items }: Chunk): string[] {
-  switch (OPERATIONS[job.operation].writeSet(job.options)) {
-    case 'none':
-      return [];
-    case 'from':
-      return from === null ? [] : [from];
-    case 'from-and-items':
-      return [...(from === null ? [] : [from]), ...items.map((item) => item.to)];
-  }
 }

@@ -3,6 +3,7 @@
   KEYS[2]  active         set of jobs with rows open or outcomes not yet delivered
   KEYS[3]  events         stream of job changes
   KEYS[4]  results        stream, every entry of it delivered
+  KEYS[5]  bars           hash, of use only while rows are open
   ARGV[1]  position       <generation>-<sequence> of the last entry that is durable in the results file; 0-0: none
   ARGV[2]  at             ISO 8601
   ARGV[3]  keepSeconds    how long the delivered stream stays for its followers
@@ -14,6 +15,7 @@ local state = job[1]
 if state == 'running' then state = 'completed' elseif state ~= 'cancelled' then return 0 end
 redis.call('HSET', KEYS[1], 'state', state, 'reason', '', 'delivered', 1, 'finishedAt', ARGV[2])
 redis.call('EXPIRE', KEYS[4], ARGV[3])
+redis.call('DEL', KEYS[5])
 redis.call('SREM', KEYS[2], string.match(KEYS[1], '[^:]+$'))
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', 1000, '*', 'job', string.match(KEYS[1], '[^:]+$'), 'event', 'finished', 'state', state)
 return 1

@@ -12,6 +12,8 @@ export interface Keys {
   events: string;
   /** Written when a process starts, to see whether it may. Expires at once. */
   writeCheck: string;
+  /** There while nobody of the app may call: why, for a person. Expires. */
+  quiet: string;
   lockPrefix: string;
   jobPrefix: string;
   identity(key: string): string;
@@ -20,6 +22,8 @@ export interface Keys {
   closed(id: string): string;
   counts(id: string): string;
   results(id: string): string;
+  /** From_Accounts of a job whose further rows cannot pass, and why. */
+  bars(id: string): string;
   /** What callers of a command say is wrong now; absent when nothing is. */
   trouble(command: string): string;
   chunkPrefix(id: string): string;
@@ -36,6 +40,7 @@ export function keysOf(sdkappid: number): Keys {
     active: `${app}:active`,
     events: `${app}:events`,
     writeCheck: `${app}:write-check`,
+    quiet: `${app}:quiet`,
     lockPrefix: `${app}:lock:`,
     jobPrefix,
     identity: (key) => `${app}:key:${key}`,
@@ -44,6 +49,7 @@ export function keysOf(sdkappid: number): Keys {
     closed: (id) => `${app}:closed:${id}`,
     counts: (id) => `${app}:counts:${id}`,
     results: (id) => `${jobPrefix}${id}:results`,
+    bars: (id) => `${app}:bars:${id}`,
     trouble: (command) => `${app}:trouble:${command}`,
     chunkPrefix: (id) => `${app}:chunk:${id}:`,
     queuePrefix: (command, id) => `${app}:${command}:${id}.`,

@@ -8,7 +8,7 @@ import type { Keys } from './keys.ts';
 const here = import.meta.url;
 const submitScript = defineScript<string[], ScriptArg[], [Buffer, Buffer]>(here, './submit.lua');
 const feedScript = defineScript<string[], ScriptArg[], [Buffer, number, number, number, number[]]>(here, './feed.lua');
-const claimScript = defineScript<string[], ScriptArg[], [Buffer, number, Buffer, Buffer, Buffer, number]>(
+const claimScript = defineScript<string[], ScriptArg[], [Buffer, number, Buffer, Buffer, Buffer, number, Buffer]>(
   here,
   './claim.lua',
 );
@@ -50,9 +50,16 @@ export type Claim =
       notes: string;
       /** The claim before was never recorded: its call may have been sent. */
       abandoned: boolean;
+      /** Why the rows of its From_Account cannot pass, if another chunk found out; '' where none did. */
+      bar: string;
     }
   | { kind: 'held' }
-  | { kind: 'busy'; forMs: number }
+  /** Another chunk writes the account's list. */
+  | { kind: 'busy'; account: string }
+  /** Nobody of the app calls for so long. */
+  | { kind: 'quiet'; forMs: number }
+  /** It writes lists, and was wanted only if it reads. */
+  | { kind: 'writes' }
   | { kind: 'gone' };
 
 export interface ChunkRecord {
@@ -61,11 +68,27 @@ export interface ChunkRecord {
   notes: string;
   close: boolean;
   keepLocksMs: number;
+  /** From_Account's list is left alone by every other chunk for so long. */
+  holdFromMs: number;
+  /** What is open waits for reads only: the next claim takes no locks. */
+  onlyReads: boolean;
+  /** Why no other row of its From_Account can pass, for its other chunks; '' where nothing is known. */
+  bar: string;
+  brake: Brake;
   /** At most one entry of the results stream. */
   entry: { from: string | null; attempt: number; at: string; rows: number; outcomes: OutcomeGroup[] };
   /** Raised by so much, by name: `status:ok`, `code:30003`, `relation:BothWay`, `calls:made`. */
   counts: Record<string, number>;
 }
+
+/** A job stops when more than `percent` of its first `after` outcomes failed or are unknown; `after` 0: never. */
+export interface Brake {
+  after: number;
+  percent: number;
+}
+
+/** Bars that a job remembers: some MB at most. */
+const MOST_BARS = 20_000;
 
 /** The record of jobs in Redis: what is closed, what is settled, totals. The source of every count. */
 export interface Ledger {
@@ -73,11 +96,15 @@ export interface Ledger {
   /** The job that a key names now, if any. */
   find(key: string): Promise<string | null>;
   feed(job: JobDescriptor, command: string, cursor: number, chunks: readonly FedChunk[]): Promise<FeedReply>;
-  claim(job: string, chunk: number, leaseMs: number): Promise<Claim>;
+  /** @param onlyReads take it only if that needs no lock */
+  claim(job: string, chunk: number, leaseMs: number, onlyReads?: boolean): Promise<Claim>;
   /** @returns false when another claim followed or the chunk is closed: nothing was written */
   record(job: string, chunk: number, record: ChunkRecord): Promise<boolean>;
-  /** @returns whether the state changed, and the state now; null when there is no such job */
-  steer(job: string, event: Exclude<Steering, 'complete'>, reason: string): Promise<Steered | null>;
+  /**
+   * @param force resume also what the failure brake has stopped
+   * @returns whether the state changed, and the state now; null when there is no such job
+   */
+  steer(job: string, event: Exclude<Steering, 'complete'>, reason: string, force?: boolean): Promise<Steered | null>;
   /** The id of the job's last results entry (0-0: none) once no row of it is open; null before. */
   lastEntry(job: string): Promise<string | null>;
   /** @param position of the last durable outcome; @returns true when the job is over now */
@@ -101,6 +128,8 @@ export interface Submitted {
 export interface Steered {
   changed: boolean;
   state: JobState;
+  /** Nothing changed since the failure brake has stopped the job: only force goes on. */
+  braked?: true;
 }
 
 export function createLedger(redis: Redis, keys: Keys): Ledger {
@@ -145,20 +174,22 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
       return { state: String(state) as JobState, cursor: now, open, openBytes, unheld };
     },
 
-    async claim(job, chunk, leaseMs) {
+    async claim(job, chunk, leaseMs, onlyReads = false) {
       const reply = await claimScript(
         redis,
-        [keys.job(job), keys.chunkPrefix(job) + chunk],
-        [keys.lockPrefix, `${job}.${chunk}`, leaseMs],
+        [keys.job(job), keys.chunkPrefix(job) + chunk, keys.quiet, keys.bars(job)],
+        [keys.lockPrefix, `${job}.${chunk}`, leaseMs, onlyReads ? 1 : 0],
       );
       const kind = String(reply[0]) as Claim['kind'];
-      if (kind === 'busy') return { kind, forMs: Number(reply[1]) };
-      if (kind === 'held' || kind === 'gone') return { kind };
-      const [, epoch, block, items, notes, abandoned] = reply;
-      return { kind, epoch, block, items, notes: String(notes), abandoned: abandoned === 1 };
+      if (kind === 'busy') return { kind, account: String(reply[1]) };
+      if (kind === 'quiet') return { kind, forMs: Number(reply[1]) };
+      if (kind === 'held' || kind === 'gone' || kind === 'writes') return { kind };
+      const [, epoch, block, items, notes, abandoned, bar] = reply;
+      return { kind, epoch, block, items, notes: String(notes), abandoned: abandoned === 1, bar: String(bar) };
     },
 
-    async record(job, chunk, { epoch, items, notes, close, keepLocksMs, entry, counts }) {
+    async record(job, chunk, { epoch, items, notes, close, keepLocksMs, holdFromMs, onlyReads, bar, brake, ...more }) {
+      const { entry, counts } = more;
       const reply = await recordScript(
         redis,
         [
@@ -168,6 +199,8 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
           keys.closed(job),
           keys.counts(job),
           keys.results(job),
+          keys.bars(job),
+          keys.events,
         ],
         [
           chunk,
@@ -175,6 +208,8 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
           keys.lockPrefix,
           `${job}.${chunk}`,
           keepLocksMs,
+          holdFromMs,
+          onlyReads ? 1 : 0,
           items,
           notes,
           close ? 1 : 0,
@@ -183,16 +218,24 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
           entry.at,
           entry.rows,
           JSON.stringify(entry.outcomes),
+          bar,
+          MOST_BARS,
+          brake.after,
+          brake.percent,
           ...Object.entries(counts).flat(),
         ],
       );
       return String(reply) === 'recorded';
     },
 
-    async steer(job, event, reason) {
+    async steer(job, event, reason, force = false) {
       const { from, to } = TRANSITIONS[event];
-      const [changed, state] = await steerScript(redis, [keys.job(job), keys.events], [event, to, reason, ...from]);
-      return state.length === 0 ? null : { changed: changed === 1, state: String(state) as JobState };
+      const args = [event, to, reason, force ? 1 : 0, ...from];
+      const [changed, answer] = await steerScript(redis, [keys.job(job), keys.events], args);
+      const state = String(answer);
+      if (state === '') return null;
+      if (state === 'braked') return { changed: false, state: 'stopped', braked: true };
+      return { changed: changed === 1, state: state as JobState };
     },
 
     async lastEntry(job) {
@@ -203,7 +246,7 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
     finish: async (job, position, at) =>
       (await finishScript(
         redis,
-        [keys.job(job), keys.active, keys.events, keys.results(job)],
+        [keys.job(job), keys.active, keys.events, keys.results(job), keys.bars(job)],
         [position, at, KEEP_STREAM_SECONDS],
       )) === 1,
 
@@ -225,7 +268,7 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
         codes: named('code:'),
         relations: named('relation:'),
         accounts: named('account:'),
-        calls: { planned: job.chunks, made: 0, throttled: 0, retried: 0, ...named('calls:') },
+        calls: { planned: job.chunks, made: 0, throttled: 0, retried: 0, lookups: 0, ...named('calls:') },
         closed: Number(closed),
         delivered: delivered === '1',
         finishedAt: finishedAt ?? '',

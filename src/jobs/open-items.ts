@@ -1,60 +1,141 @@
-import type { Chunk } from '../domain/chunk.ts';
+import type { Chunk, Item } from '../domain/chunk.ts';
 import type { Fault } from '../domain/fault.ts';
+import type { Settlement } from '../domain/outcome.ts';
 import { MOST_ATTEMPTS, SETTLED } from './ledger.ts';
-import type { OpenItem, SettledItem } from './settle.ts';
 
-/** What the ledger keeps of a chunk's open items beside their attempts: written by record, read by the next claim. */
-interface Notes {
-  /** Places of items whose write was never answered. */
-  unanswered: number[];
-  /** Last faults, and the places of the items that had them. */
-  faults: { fault: Fault; items: number[] }[];
+/**
+ * What an open item waits for: the operation's own call; an account_check, since a whole call failed without saying
+ * whose account is missing; or the read that tells whether its unanswered write holds.
+ */
+export type Step = 'send' | 'accounts' | 'verify';
+
+/** An item that is not settled yet, with what is known of it. */
+export interface OpenItem {
+  /** Place in the chunk. */
+  index: number;
+  item: Item;
+  step: Step;
+  /** Calls of the operation that carried it and spent an attempt. */
+  attempts: number;
+  /** A write of it was sent and never answered: it may hold. */
+  unanswered: boolean;
+  /** What the service answered to it, where that proves nothing. */
+  answer: Settlement | null;
+  /** Its account is known to be imported. */
+  exists: boolean;
+  /** What it failed with last. */
+  fault: Fault | null;
 }
 
-/** The open items of a claimed chunk. `abandoned`: a call of an earlier claim may have carried all of them. */
+/** What its calls have taught about a chunk as a whole. */
+export interface Lessons {
+  /** The From_Account is known to be imported. */
+  fromExists: boolean;
+  /** Most items of the next call; null: as many as are open. */
+  atMost: number | null;
+  /** Calls in a row that ended without an answer. */
+  unansweredCalls: number;
+  /** Items in a row that were refused although they were alone in their call. */
+  refusedAlone: number;
+  /** Lookups (account_check, verification) in a row that told nothing. */
+  lookups: number;
+}
+
+export const NO_LESSONS: Lessons = { fromExists: false, atMost: null, unansweredCalls: 0, refusedAlone: 0, lookups: 0 };
+
+/** What the ledger keeps of an open chunk beside the attempts: written by record, read by the next claim. */
+interface Notes extends Partial<Lessons> {
+  /** Places of items, by what is true of them. */
+  unanswered?: number[];
+  exists?: number[];
+  accounts?: number[];
+  verify?: number[];
+  /** Last faults and unproven answers, and the places of the items that had them. */
+  faults?: Shared<Fault>[];
+  answers?: Shared<Settlement>[];
+}
+
+/** Something that is true of several items. */
+interface Shared<T> {
+  of: T;
+  items: number[];
+}
+
+/**
+ * The open items of a claimed chunk. `abandoned`: a call of an earlier claim may have carried those that wait to be
+ * sent, if that was the chunk's next call.
+ */
 export function openItems(
   chunk: Chunk,
   states: Buffer,
   notes: string,
   { abandoned, writes }: { abandoned: boolean; writes: boolean },
-): OpenItem[] {
-  const { unanswered, faults } = notes === '' ? { unanswered: [], faults: [] } : (JSON.parse(notes) as Notes);
-  const mayHold = new Set(unanswered);
-  const lastFault = new Map(faults.flatMap(({ fault, items }) => items.map((index) => [index, fault] as const)));
-  return chunk.items.flatMap((item, index) => {
+): { items: OpenItem[]; lessons: Lessons } {
+  const { unanswered, exists, accounts, verify, faults, answers, ...lessons } = (
+    notes === '' ? {} : JSON.parse(notes)
+  ) as Notes;
+  const [mayHold, isThere, looksUp, verifies] = [unanswered, exists, accounts, verify].map((places) => new Set(places));
+  const [lastFault, lastAnswer] = [byPlace(faults), byPlace(answers)];
+  const sent = writes && abandoned && looksUp?.size === 0;
+  const items = chunk.items.flatMap((item, index): OpenItem[] => {
     const attempts = states[index] as number;
     if (attempts === SETTLED) return [];
+    const step: Step = looksUp?.has(index) ? 'accounts' : verifies?.has(index) ? 'verify' : 'send';
     return [
       {
         index,
         item,
+        step,
         attempts,
-        unanswered: mayHold.has(index) || (writes && abandoned),
+        unanswered: mayHold?.has(index) === true || (sent && step === 'send'),
+        answer: lastAnswer.get(index) ?? null,
+        exists: isThere?.has(index) === true,
         fault: lastFault.get(index) ?? null,
       },
     ];
   });
+  return { items, lessons: { ...NO_LESSONS, ...lessons } };
 }
 
 /** The item bytes after a call. */
-export function statesAfter(states: Buffer, settled: readonly SettledItem[], open: readonly OpenItem[]): Buffer {
+export function statesAfter(states: Buffer, settled: readonly { index: number }[], open: readonly OpenItem[]): Buffer {
   const after = Buffer.from(states);
   for (const { index } of settled) after[index] = SETTLED;
   for (const { index, attempts } of open) after[index] = Math.min(attempts, MOST_ATTEMPTS);
   return after;
 }
 
-/** The notes of items that stay open, empty when there is nothing to remember. */
-export function notesOf(open: readonly OpenItem[]): string {
-  const unanswered = open.filter((item) => item.unanswered).map((item) => item.index);
-  const faults = new Map<string, { fault: Fault; items: number[] }>();
-  for (const { index, fault } of open) {
-    if (fault === null) continue;
-    const key = JSON.stringify(fault);
-    const group = faults.get(key);
-    if (group) group.items.push(index);
-    else faults.set(key, { fault, items: [index] });
+/** The notes of a chunk that stays open, empty when there is nothing to remember. */
+export function notesOf(open: readonly OpenItem[], lessons: Lessons): string {
+  const places = (is: (item: OpenItem) => boolean) => open.filter(is).map(({ index }) => index);
+  const groups = {
+    unanswered: places((item) => item.unanswered),
+    exists: places((item) => item.exists),
+    accounts: places((item) => item.step === 'accounts'),
+    verify: places((item) => item.step === 'verify'),
+    faults: shared(open, ({ fault }) => fault),
+    answers: shared(open, ({ answer }) => answer),
+  };
+  const told = Object.entries(groups).filter(([, list]) => list.length > 0);
+  const learned = Object.entries(lessons).filter(([name, value]) => value !== NO_LESSONS[name as keyof Lessons]);
+  if (open.length === 0 || told.length + learned.length === 0) return '';
+  return JSON.stringify(Object.fromEntries([...told, ...learned]));
+}
+
+function byPlace<T>(groups: readonly Shared<T>[] = []): Map<number, T> {
+  return new Map(groups.flatMap(({ of, items }) => items.map((index) => [index, of] as const)));
+}
+
+/** Items by what they have in common, so that a thousand with the same fault take little room. */
+function shared<T>(open: readonly OpenItem[], what: (item: OpenItem) => T | null): Shared<T>[] {
+  const groups = new Map<string, Shared<T>>();
+  for (const item of open) {
+    const of = what(item);
+    if (of === null) continue;
+    const key = JSON.stringify(of);
+    const group = groups.get(key);
+    if (group) group.items.push(item.index);
+    else groups.set(key, { of, items: [item.index] });
   }
-  if (unanswered.length === 0 && faults.size === 0) return '';
-  return JSON.stringify({ unanswered, faults: [...faults.values()] } satisfies Notes);
+  return [...groups.values()];
 }

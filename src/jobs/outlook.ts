@@ -2,19 +2,23 @@ import type { Redis } from 'ioredis';
 import { callsLeft } from '../domain/forecast.ts';
 import type { JobStatus } from '../domain/job.ts';
 import { type OperationName, OPERATIONS } from '../domain/operation.ts';
-import { shareInForce } from '../limiter/in-force.ts';
+import { sharesInForce } from '../limiter/in-force.ts';
+import type { Throttled } from '../limiter/limiter.ts';
 import type { Keys } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { lastDelayMs } from './queue.ts';
-import { rateOf } from './rate.ts';
+import { quietOf } from './breaker.ts';
+import { ceilingOf, type Limits } from './rate.ts';
 import { troubleOf } from './trouble.ts';
 
 /** What the calls of one operation can expect now. */
 export interface Outlook {
-  /** The documented or configured limit of its command, calls a second. */
+  /** The documented or configured limit of its command, or the app's where that is less. Calls a second. */
   ceiling: number;
   /** The limit in force: below the ceiling for a while after the service said "too fast". */
   limit: number;
+  /** Whose calls the service found too fast, where the limit in force is below the ceiling. */
+  throttled: Throttled | null;
   /** The running jobs that share it. */
   jobs: { id: string; callsLeft: number; made: number }[];
   /** In how many ms the last chunk that waits for another try comes back; 0 when none waits. */
@@ -28,7 +32,7 @@ export interface OutlookParts {
   keys: Keys;
   ledger: Ledger;
   sdkAppId: number;
-  tuning: { callsPerSecond: number; windowMs: number };
+  tuning: Limits;
   /** Milliseconds since 1970. */
   wallClock: () => number;
 }
@@ -39,15 +43,19 @@ export async function outlookOf(
   { redis, keys, ledger, sdkAppId, tuning, wallClock }: OutlookParts,
 ): Promise<Outlook> {
   const { command } = OPERATIONS[operation];
-  const ceiling = (rateOf(command, tuning.callsPerSecond) * 1000) / tuning.windowMs;
-  const [share, delayMs, trouble, active] = await Promise.all([
-    shareInForce(redis, sdkAppId, command),
+  const ceiling = ceilingOf(command, tuning);
+  const own = ceilingOf(command, { ...tuning, appCallsPerSecond: null });
+  const [shares, delayMs, trouble, active] = await Promise.all([
+    sharesInForce(redis, sdkAppId, command),
     lastDelayMs(redis, keys, command, wallClock()),
-    troubleOf(redis, keys, command),
+    quietOf(redis, keys).then((quiet) => quiet ?? troubleOf(redis, keys, command)),
     ledger.active().then((ids) => Promise.all(ids.map((id) => ledger.status(id)))),
   ]);
   const jobs = active
     .filter((job): job is JobStatus => job?.state === 'running' && OPERATIONS[job.operation].command === command)
     .map(({ id, calls, closed }) => ({ id, callsLeft: callsLeft({ ...calls, closed }), made: calls.made }));
-  return { ceiling, limit: ceiling * share, jobs, lastDelayMs: delayMs, trouble };
+  const inForce = { command: own * shares.command, app: ceiling * shares.app };
+  const limit = Math.min(inForce.command, inForce.app);
+  const throttled = limit === ceiling ? null : limit < inForce.app ? 'command' : 'app';
+  return { ceiling, limit, throttled, jobs, lastDelayMs: delayMs, trouble };
 }

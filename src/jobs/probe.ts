@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChatClient } from '../chat/client.ts';
+import { limitOfCode } from '../chat/codes.ts';
 import { PROBE, probeCall, type ProbeVerdict, readProbe } from '../chat/probe.ts';
 import { transportError } from '../chat/transport-error.ts';
 import { OPERATIONS } from '../domain/operation.ts';
@@ -77,8 +78,26 @@ async function probe(limiter: Limiter, options: ProbeOptions): Promise<Probed[]>
   }
 }
 
+/** An API that is up answers sooner: the service itself gives up after 3 s (Chat API 1047/34620). */
+const SILENT_MS = 4000;
+
+/** Why the API gives no usable answer to the harmless call; null when it gives one, or when no slot came to ask it. */
+export async function silenceOf(limiter: Limiter, parts: OnceParts & { signal: AbortSignal }): Promise<string | null> {
+  const patience = AbortSignal.timeout(SILENT_MS);
+  try {
+    const probed = await probeOnce(limiter, { ...parts, signal: AbortSignal.any([parts.signal, patience]) });
+    return probed?.verdict.kind === 'unusable' ? probed.verdict.text : null;
+  } catch (error) {
+    parts.signal.throwIfAborted();
+    if (patience.aborted) return `silence for ${SILENT_MS / 1000} s`;
+    throw error;
+  }
+}
+
+type OnceParts = Pick<ProbeOptions, 'chat' | 'admin' | 'signal' | 'now'> & { tuning: { windowMs: number } };
+
 /** Null: no slot. */
-async function probeOnce(limiter: Limiter, { chat, admin, tuning, signal, now }: ProbeOptions): Promise<Probed | null> {
+async function probeOnce(limiter: Limiter, { chat, admin, tuning, signal, now }: OnceParts): Promise<Probed | null> {
   const late = AbortSignal.timeout(tuning.windowMs + SLOT_MS);
   const waiting = signal === undefined ? late : AbortSignal.any([late, signal]);
   for (;;) {
@@ -93,7 +112,7 @@ async function probeOnce(limiter: Limiter, { chat, admin, tuning, signal, now }:
           continue;
         }
         const verdict = readProbe(answer);
-        if (verdict.kind === 'odd' && verdict.throttled) slot.throttled();
+        if (verdict.kind === 'odd' && verdict.throttled) slot.throttled(limitOfCode(verdict.code));
         slot.settled(answer.kind === 'response');
         signal?.throwIfAborted();
         return { verdict, tookMs: now() - startedAt };

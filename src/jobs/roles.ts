@@ -2,12 +2,15 @@ import { stat } from 'node:fs/promises';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { ChatClient } from '../chat/client.ts';
+import { PROBE } from '../chat/probe.ts';
 import { DEFAULT_CURVES } from '../domain/backoff.ts';
 import { type OperationName, OPERATIONS } from '../domain/operation.ts';
 import type { Limiter } from '../limiter/limiter.ts';
 import { within } from '../redis/in-time.ts';
 import { runRecorder } from '../results/recorder.ts';
 import { type Caller, startCaller } from './caller.ts';
+import { createBreaker } from './breaker.ts';
+import { mayBeTwoWay } from './claim-chunk.ts';
 import { commandLimiter } from './command-limiter.ts';
 import { runFeeder } from './feeder.ts';
 import { jobFolder } from './home.ts';
@@ -15,7 +18,9 @@ import type { Keys } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { type ChunkQueue, openQueue } from './queue.ts';
 import { THROTTLED_MS } from './settle.ts';
+import { silenceOf } from './probe.ts';
 import { reportTrouble } from './trouble.ts';
+import { Turns } from './turns.ts';
 
 export type Role = 'feed' | 'call' | 'record';
 export const ROLES: readonly Role[] = ['feed', 'call', 'record'];
@@ -24,6 +29,8 @@ export const ROLES: readonly Role[] = ['feed', 'call', 'record'];
 export interface Tuning {
   /** Most calls in a window, per command of the app. */
   callsPerSecond: number;
+  /** Most calls in a window of all commands of the app together; null: not known. */
+  appCallsPerSecond: number | null;
   windowMs: number;
   /** Null: the limiter's own choice. */
   marginMs: number | null;
@@ -34,6 +41,8 @@ export interface Tuning {
   backoffScale: number;
   concurrency: number;
   readySeconds: number;
+  brakeAfter: number;
+  brakePercent: number;
 }
 
 export interface RolesOptions {
@@ -41,6 +50,8 @@ export interface RolesOptions {
   /** Feed and call this job alone: a caller of its command, and no other. */
   only?: { id: string; operation: OperationName };
   sdkAppId: number;
+  /** The account that calls, whom the probe of an API that does not answer asks about. */
+  admin: string;
   home: string;
   redis: Redis;
   keys: Keys;
@@ -60,6 +71,8 @@ const GRACE_MS = 5000;
 /** A Redis that says nothing for so long is not waited for at the end. */
 const SILENCE_MS = 2000;
 const SLOT_WAIT_MS = 20_000;
+/** Chunks that write the lists of both ends wait for each other: the more are in hand, the more may go side by side. */
+const TWO_WAY_HANDS = 4;
 
 /** Runs the given roles in this process until stopped. */
 export function startRoles(options: RolesOptions): Roles {
@@ -118,49 +131,58 @@ export function startRoles(options: RolesOptions): Roles {
 
 function ignore(): void {}
 
-/** One caller and one limiter a command; they share the HTTP client. */
+/** One caller and one limiter a command; they share the HTTP client and the breaker. */
 function startCalling(commands: readonly string[], options: RolesOptions): Caller {
-  const { redis, keys, ledger, tuning, log } = options;
+  const { redis, keys, ledger, tuning, admin, log } = options;
   const chat = options.chat();
-  const limiters: Limiter[] = [];
+  const limiters = new Map<string, Limiter>();
+  const limiterOf = (command: string): Limiter => {
+    const limiter = limiters.get(command) ?? commandLimiter(command, options);
+    limiters.set(command, limiter);
+    return limiter;
+  };
+  const abort = new AbortController();
+  const now = () => performance.now();
+  const breaker = createBreaker({
+    redis,
+    keys,
+    probe: (signal) => silenceOf(limiterOf(PROBE.command), { chat, admin, tuning, signal, now }),
+    signal: abort.signal,
+    scale: tuning.backoffScale,
+  });
+  const policy = {
+    attempts: tuning.attempts,
+    curves: DEFAULT_CURVES,
+    backoffScale: tuning.backoffScale,
+    throttledMs: THROTTLED_MS * tuning.backoffScale,
+    serviceLimitMs: tuning.serviceLimitMs,
+    random: Math.random,
+  };
   const callers = commands.map((command) => {
-    const limiter = commandLimiter(command, options);
-    limiters.push(limiter);
-    const policy = {
-      attempts: tuning.attempts,
-      curves: DEFAULT_CURVES,
-      backoffScale: tuning.backoffScale,
-      throttledMs: THROTTLED_MS * tuning.backoffScale,
-      serviceLimitMs: tuning.serviceLimitMs,
-      random: Math.random,
-    };
     const parts = {
       ledger,
       chat,
-      limiter,
-      trouble: reportTrouble(redis, keys, command, () => performance.now()),
+      limiterOf,
+      turns: new Turns({ limiter: limiterOf(command), now }),
+      trouble: reportTrouble(redis, keys, command, now),
+      breaker,
       policy,
+      brake: { after: tuning.brakeAfter, percent: tuning.brakePercent },
       callTimeoutMs: tuning.callTimeoutMs,
       waitMs: SLOT_WAIT_MS,
-      now: () => performance.now(),
+      now,
       wallClock: () => Date.now(),
       at: () => new Date().toISOString(),
       log,
     };
-    return startCaller({
-      connection: redis,
-      keys,
-      command,
-      concurrency: tuning.concurrency,
-      parts,
-      log,
-      only: options.only?.id,
-    });
+    const concurrency = tuning.concurrency * (mayBeTwoWay(command) ? TWO_WAY_HANDS : 1);
+    return startCaller({ connection: redis, keys, command, concurrency, parts, log, only: options.only?.id });
   });
   return {
     async stop(graceMs) {
       await Promise.all(callers.map((caller) => caller.stop(graceMs)));
-      await Promise.all(limiters.map((limiter) => limiter.close()));
+      abort.abort(new Error('stopped'));
+      await Promise.all([...limiters.values()].map((limiter) => limiter.close()));
       chat.close();
     },
   };

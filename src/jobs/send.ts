@@ -1,10 +1,12 @@
 import pRetry from 'p-retry';
 import type { Connection } from '../chat/agent.ts';
-import type { ChatClient, PreparedCall } from '../chat/client.ts';
+import type { ChatClient } from '../chat/client.ts';
 import { type CallResult, classify } from '../chat/classify.ts';
-import type { Item } from '../domain/chunk.ts';
-import type { Operation } from '../domain/operation.ts';
+import { limitOfCode } from '../chat/codes.ts';
+import { type Page, wholeList } from '../chat/page.ts';
 import type { Limiter } from '../limiter/limiter.ts';
+import type { Slot } from '../limiter/slot.ts';
+import type { NextCall } from './next-call.ts';
 
 /** What came of sending a call: its result, or null when nothing left this process. */
 export interface Sent {
@@ -15,13 +17,15 @@ export interface Sent {
 
 export interface SendParts {
   chat: ChatClient;
-  limiter: Limiter;
-  /** False when the claim's locks may be over before the answer is in: then nothing is sent. */
-  stillClaimed: () => boolean;
+  limiter: Pick<Limiter, 'take'>;
+  /** Of the first request, where it came already; null: the limiter gives one. */
+  slot: Slot | null;
+  /** False when the claim may be another's before the answer is in, or nobody may call: then nothing is sent. */
+  mayCall: () => boolean;
   /** Aborted when the caller stops: ends a call in flight. */
   signal: AbortSignal;
-  /** Aborted when the wait for a slot has lasted too long for the claim, or the caller stops. */
-  waiting: AbortSignal;
+  /** Longest wait for a slot, ms: the locks of the claim outlive it and a call. */
+  waitMs: number;
   now: () => number;
 }
 
@@ -32,25 +36,46 @@ const TRIES = 2;
 /** Tells p-retry that another try is worth it. */
 class Blip extends Error {}
 
+/** Sends a call, and where its answer is one page of several, the calls for the others. */
+export async function send(call: NextCall, parts: SendParts): Promise<Sent> {
+  const first = await sendPage(call, 0, parts);
+  if (first.result?.page === undefined) return first;
+  const pages: Page[] = [first.result.page];
+  let { calls } = first;
+  let start = 0;
+  for (let page = first.result.page; !page.complete; page = pages.at(-1) as Page) {
+    if (page.next <= start) return { result: broken(first.result, 'NextStartIndex does not move'), calls };
+    start = page.next;
+    const sent = await sendPage(call, start, { ...parts, slot: null });
+    calls += sent.calls;
+    if (sent.result?.page === undefined) return { result: sent.result, calls };
+    pages.push(sent.result.page);
+  }
+  return { result: { ...first.result, verdicts: [wholeList(pages)] }, calls };
+}
+
+function broken(result: CallResult, info: string): CallResult {
+  return { ...result, verdicts: [{ fault: { kind: 'unreadable', info } }] };
+}
+
 /**
  * Slot, check, send: once, and once more for a blip or a UserSig that could be renewed. Each try takes its own slot.
  * A wait that is given up is no try: the chunk goes back, its place in the line goes to another one.
  */
-export async function send(
-  operation: Operation,
-  items: readonly Item[],
-  prepared: PreparedCall,
-  writes: boolean,
-  parts: SendParts,
-): Promise<Sent> {
+async function sendPage(call: NextCall, start: number, parts: SendParts): Promise<Sent> {
+  const waiting = deadline(parts.waitMs, parts.signal);
   let calls = 0;
   let last: Sent | null = null;
+  let { slot } = parts;
   const once = async (): Promise<Sent> => {
     const startedAt = parts.now();
-    const result = await sendOnce(operation, items, prepared, parts);
+    const given = slot;
+    slot = null;
+    const result = await sendOnce(call, start, given, waiting.signal, parts);
     if (result !== null && !nothingSent(result)) calls += 1;
     const sent: Sent = { result, calls };
     last = sent;
+    const { writes } = call.operation;
     if (result === null || isBlip(result, writes, parts.now() - startedAt) || renewed(result, parts.chat)) {
       throw new Blip('blip');
     }
@@ -62,39 +87,44 @@ export async function send(
       minTimeout: 20,
       maxTimeout: 100,
       randomize: true,
-      shouldRetry: ({ error }) => error instanceof Blip && !parts.waiting.aborted,
+      shouldRetry: ({ error }) => error instanceof Blip && !waiting.signal.aborted,
     });
   } catch (error) {
-    if (!(error instanceof Blip) && !parts.waiting.aborted) throw error;
+    if (!(error instanceof Blip) && !waiting.signal.aborted) throw error;
     // Also where the wait for the second try was given up: the first one counts.
     return last ?? { result: null, calls };
+  } finally {
+    waiting.release();
   }
 }
 
 async function sendOnce(
-  operation: Operation,
-  items: readonly Item[],
-  prepared: PreparedCall,
-  { chat, limiter, stillClaimed, signal, waiting }: SendParts,
+  { operation, from, items, options }: NextCall,
+  start: number,
+  given: Slot | null,
+  waiting: AbortSignal,
+  { chat, limiter, mayCall, signal }: SendParts,
 ): Promise<CallResult | null> {
+  const prepared = chat.prepare(operation, from, items, options, start);
   // Connected first: a slot is an instant, and connecting takes longer.
   let connection: Connection;
   try {
     connection = await chat.ready(waiting);
   } catch (error) {
+    given?.giveUp();
     if (waiting.aborted) throw error;
     return classify(operation, items, { kind: 'error', error });
   }
   try {
-    const slot = await limiter.take(waiting);
-    const beforeWrite = () => stillClaimed() && slot.mayWrite();
+    const slot = given ?? (await limiter.take(waiting));
+    const beforeWrite = () => !waiting.aborted && mayCall() && slot.mayWrite();
     const answer = await chat.send(prepared, { beforeWrite, signal, connection });
     if (answer.kind === 'not-sent') {
       slot.giveUp();
       return null;
     }
     const result = classify(operation, items, answer);
-    if (result.fault?.kind === 'throttled') slot.throttled();
+    if (result.fault?.kind === 'throttled') slot.throttled(limitOfCode(result.fault.code));
     slot.settled(answer.kind === 'response');
     return result;
   } finally {
@@ -116,4 +146,20 @@ function isBlip(result: CallResult, writes: boolean, tookMs: number): boolean {
 
 function renewed({ fault }: CallResult, chat: ChatClient): boolean {
   return fault?.kind === 'credentials' && fault.renewable && chat.renewUserSig();
+}
+
+/** A signal that is aborted after `ms`, or with `other`. */
+function deadline(ms: number, other: AbortSignal): { signal: AbortSignal; release: () => void } {
+  const over = new AbortController();
+  const end = () => over.abort(new Error('waited too long for a slot'));
+  const timer = setTimeout(end, ms);
+  other.addEventListener('abort', end, { once: true });
+  if (other.aborted) end();
+  return {
+    signal: over.signal,
+    release: () => {
+      clearTimeout(timer);
+      other.removeEventListener('abort', end);
+    },
+  };
 }

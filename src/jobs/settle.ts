@@ -1,21 +1,14 @@
-import type { Verdict } from '../chat/classify.ts';
+import type { CallResult } from '../chat/classify.ts';
+import { maySplit } from '../chat/codes.ts';
+import type { Verdict } from '../chat/items.ts';
 import { type BackoffCurves, delayBefore } from '../domain/backoff.ts';
 import type { Item } from '../domain/chunk.ts';
-import { codeOf, type Fault, mayHold } from '../domain/fault.ts';
+import { type Fault, mayHold } from '../domain/fault.ts';
+import type { Operation, OperationOptions } from '../domain/operation.ts';
 import type { Settlement } from '../domain/outcome.ts';
-
-/** An item that is not settled yet, with what is known of it. */
-export interface OpenItem {
-  /** Place in the chunk. */
-  index: number;
-  item: Item;
-  /** Calls that carried it and spent an attempt. */
-  attempts: number;
-  /** A write of it was sent and never answered: it may hold. */
-  unanswered: boolean;
-  /** What it failed with last. */
-  fault: Fault | null;
-}
+import { type Bar, barOf, barred } from './bar.ts';
+import { lastWord } from './last-word.ts';
+import type { Lessons, OpenItem } from './open-items.ts';
 
 export interface SettledItem {
   index: number;
@@ -41,61 +34,206 @@ export const THROTTLED_MS = 1000;
 
 export type CredentialsFault = Extract<Fault, { kind: 'credentials' }>;
 
+/** What became of a chunk's open items by one call. */
 export interface Settled {
   settled: SettledItem[];
   open: OpenItem[];
+  lessons: Lessons;
   /** How long the open items wait; 0 when none is open. */
   delayMs: number;
+  /** From_Account's list is left alone by every chunk until then: a policy of the service holds the account back. */
+  holdFromMs: number;
   /** A fault that stops the job. */
   credentials: CredentialsFault | null;
+  /** What keeps the other rows of this From_Account from being sent. */
+  bar: Bar | null;
 }
 
+/** What is being settled, and by which rules. */
+export interface SettleContext {
+  operation: Operation;
+  options: OperationOptions;
+  lessons: Lessons;
+  policy: Policy;
+  /** Nothing reaches the API now: a call that failed on the way says nothing of its items, and spends no attempt. */
+  outage: boolean;
+}
+
+/** Calls in a row without an answer after which a smaller one is tried. */
+const UNANSWERED_BEFORE_SPLIT = 2;
+/** After so many items in a row that were refused alone, the request itself is at fault. */
+const REFUSED_ALONE = 8;
+
 /**
- * Decides for every item of one call: settled, or open with another attempt behind it. The only place that knows when
- * a fault is tried again. `callFault`: what the call as a whole failed with.
+ * Decides for every item that a call of the operation carried: settled, or open with another attempt behind it; and for
+ * those it did not carry, where the answer tells of them. The only place that knows when a fault is tried again.
  */
 export function settleCall(
-  items: readonly OpenItem[],
-  verdicts: readonly Verdict[],
-  writes: boolean,
-  policy: Policy,
-  callFault: Fault | null = null,
+  carried: readonly OpenItem[],
+  waiting: readonly OpenItem[],
+  result: CallResult,
+  context: SettleContext,
 ): Settled {
-  const result: Settled = { settled: [], open: [], delayMs: 0, credentials: null };
-  items.forEach((open, place) => {
-    const verdict = verdicts[place] as Verdict;
-    if ('settlement' in verdict) {
-      result.settled.push({ ...pickItem(open), attempts: open.attempts + 1, settlement: verdict.settlement });
-      return;
-    }
-    const { fault } = verdict;
-    if (fault.kind === 'credentials') result.credentials ??= fault;
-    const attempts = open.attempts + (spendsAttempt(fault) ? 1 : 0);
-    const unanswered = open.unanswered || (writes && mayHold(fault));
-    const next: OpenItem = { ...open, attempts, unanswered, fault };
-    const usedUp = attempts >= mostAttempts(fault, policy);
-    if (usedUp && fault.kind === 'unknown-code' && callFault?.kind === 'unknown-code') {
-      // Nobody knows what the service says of the whole call: a person must look before more rows are tried.
-      result.credentials ??= { kind: 'credentials', code: fault.code, info: fault.info, renewable: false };
-      result.open.push({ ...next, attempts: open.attempts });
-    } else if (usedUp) {
-      result.settled.push({ ...pickItem(open), attempts, settlement: lastWord(next) });
-    } else {
-      result.open.push(next);
-      result.delayMs = Math.max(result.delayMs, delayAfter(next, writes, policy));
-    }
-  });
-  return result;
+  const { fault: callFault, verdicts } = result;
+  if (callFault !== null && needsLookup(callFault, carried, context)) {
+    return unsettled(carried, waiting, 'accounts', callFault, context.lessons);
+  }
+  if (callFault?.kind === 'malformed' && maySplit(callFault.code) && carried.length > 1) {
+    const atMost = Math.ceil(carried.length / 2);
+    return unsettled(carried, waiting, 'send', callFault, { ...context.lessons, atMost });
+  }
+  const lessons = lessonsOf(carried, result, context);
+  const settled: Settled = { ...nothing(), lessons };
+  // A smaller body is another one: what made the old one smaller is not held against its items.
+  const spared = callFault !== null && mayHold(callFault) && isSmaller(lessons, context.lessons);
+  carried.forEach((open, place) =>
+    settleItem(open, verdicts[place] as Verdict, { callFault, spared }, settled, context),
+  );
+  settled.open.push(...waiting);
+  settled.bar = barOf(carried, verdicts);
+  const bar = settled.bar ?? (settled.lessons.refusedAlone >= REFUSED_ALONE ? malformedForAll(verdicts) : null);
+  return bar === null ? settled : applyBar(settled, bar, context);
+}
+
+/** What a chunk ends with whose From_Account was barred by another chunk: nothing more is sent. */
+export function settleBarred(open: readonly OpenItem[], bar: Bar, context: SettleContext): Settled {
+  return applyBar({ ...nothing(), lessons: context.lessons, open: [...open] }, bar, context);
 }
 
 /** What a cancelled job's open items end with: nothing is called for them any more. */
 export function settleWithoutCall(items: readonly OpenItem[]): SettledItem[] {
-  return items.map((open) => ({ ...pickItem(open), attempts: open.attempts, settlement: lastWord(open) }));
+  return items.map((open) => settledItem(open, lastWord(open)));
+}
+
+export function nothing(): Omit<Settled, 'lessons'> {
+  return { settled: [], open: [], delayMs: 0, holdFromMs: 0, credentials: null, bar: null };
+}
+
+export function settledItem({ index, item, attempts }: OpenItem, settlement: Settlement): SettledItem {
+  return { index, item, attempts, settlement };
+}
+
+/** A whole call that failed for an account it does not name: From_Account, or any of the items (Chat API 1047/34907). */
+const OF_SOME_ACCOUNT: ReadonlySet<number> = new Set([30002, 30003]);
+
+function needsLookup(fault: Fault, carried: readonly OpenItem[], { operation, lessons }: SettleContext): boolean {
+  if (operation.rows !== 'pairs' || !('code' in fault) || fault.code === null) return false;
+  if (!OF_SOME_ACCOUNT.has(fault.code)) return false;
+  // 30002 stops the job if it is about the app; whether it is about From_Account is worth a call also for one item.
+  if (fault.code === 30002) return !lessons.fromExists;
+  return carried.length > 1 && !(lessons.fromExists && carried.every(({ exists }) => exists));
+}
+
+/** The call as a whole told nothing of its items: they go on with `step`, and no attempt is spent. */
+function unsettled(
+  carried: readonly OpenItem[],
+  waiting: readonly OpenItem[],
+  step: OpenItem['step'],
+  fault: Fault,
+  lessons: Lessons,
+): Settled {
+  const open = carried.map((item) => ({ ...item, step, fault }));
+  return { ...nothing(), lessons, open: [...open, ...waiting] };
+}
+
+function isSmaller({ atMost }: Lessons, before: Lessons): boolean {
+  return atMost !== null && (before.atMost === null || atMost < before.atMost);
+}
+
+/** Smaller after calls that were never answered, larger again after one that was. */
+function lessonsOf(carried: readonly OpenItem[], { fault, verdicts }: CallResult, context: SettleContext): Lessons {
+  const { operation, lessons, outage } = context;
+  if (fault === null) {
+    const refusedAlone = verdicts.some((verdict) => 'settlement' in verdict && verdict.settlement.status !== 'failed')
+      ? 0
+      : lessons.refusedAlone;
+    const doubled = lessons.atMost === null ? null : lessons.atMost * 2;
+    const atMost = doubled !== null && doubled < operation.itemsPerCall ? doubled : null;
+    return { ...lessons, unansweredCalls: 0, refusedAlone, atMost };
+  }
+  if (fault.kind === 'malformed' && carried.length === 1) {
+    return { ...lessons, refusedAlone: lessons.refusedAlone + 1, atMost: lessons.atMost && 2 };
+  }
+  if (!mayHold(fault) || outage) return lessons;
+  const unansweredCalls = lessons.unansweredCalls + 1;
+  const split = unansweredCalls >= UNANSWERED_BEFORE_SPLIT && carried.length > 1;
+  return { ...lessons, unansweredCalls, ...(split && { atMost: Math.ceil(carried.length / 2) }) };
+}
+
+function settleItem(
+  open: OpenItem,
+  verdict: Verdict,
+  { callFault, spared }: { callFault: Fault | null; spared: boolean },
+  into: Settled,
+  context: SettleContext,
+): void {
+  const { operation, policy, outage } = context;
+  if ('settlement' in verdict) {
+    const answered = { ...open, attempts: open.attempts + 1 };
+    end({ ...answered, answer: verdict.settlement }, into, context);
+    return;
+  }
+  const { fault } = verdict;
+  if (fault.kind === 'credentials') into.credentials ??= fault;
+  const spends = spendsAttempt(fault, outage) && !spared;
+  const attempts = open.attempts + (spends ? 1 : 0);
+  const unanswered = open.unanswered || (operation.writes && mayHold(fault));
+  const next: OpenItem = { ...open, attempts, unanswered, fault };
+  const usedUp = spends && attempts >= mostAttempts(fault, policy);
+  if (usedUp && fault.kind === 'unknown-code' && callFault?.kind === 'unknown-code') {
+    // Nobody knows what the service says of the whole call: a person must look before more rows are tried.
+    into.credentials ??= { kind: 'credentials', code: fault.code, info: fault.info, renewable: false };
+    into.open.push({ ...next, attempts: open.attempts });
+  } else if (usedUp) {
+    end(next, into, context);
+  } else {
+    into.open.push(next);
+    const delay = delayAfter(next, operation.writes, policy);
+    into.delayMs = Math.max(into.delayMs, delay);
+    if (fault.kind === 'transient' && fault.curve === 'security') into.holdFromMs = Math.max(into.holdFromMs, delay);
+  }
+}
+
+/** No further call of the operation for this item: its last word, or a read that finds it. */
+function end(open: OpenItem, into: Settled, { operation, options, policy }: SettleContext): void {
+  const inDoubt = open.answer === null ? open.unanswered : operation.doubts(open.answer, options);
+  if (inDoubt && !options.noVerify && operation.verification(options) !== null) {
+    into.open.push({ ...open, step: 'verify' });
+    into.delayMs = Math.max(into.delayMs, verifyDelay(open, policy));
+  } else into.settled.push(settledItem(open, open.answer ?? lastWord(open)));
+}
+
+/**
+ * When a read tells what a write has done: it may lag behind a write (Chat API: nothing is documented), so it is given
+ * the service's own time limit. An unanswered write may itself run for so long before.
+ */
+function verifyDelay({ answer }: OpenItem, { serviceLimitMs }: Policy): number {
+  return answer === null ? 2 * serviceLimitMs : serviceLimitMs;
+}
+
+/** Settles every item that waits for a call of the operation which the bar makes pointless. */
+function applyBar(settled: Settled, bar: Bar, context: SettleContext): Settled {
+  const after: Settled = { ...settled, open: [] };
+  for (const item of settled.open) {
+    if (item.step === 'verify' || !barred(item, bar)) after.open.push(item);
+    else if (item.unanswered) end(item, after, context);
+    else after.settled.push(settledItem(item, bar.settlement));
+  }
+  return after;
+}
+
+/** One item after the other is refused alone, none passes: so would the rest. */
+function malformedForAll(verdicts: readonly Verdict[]): Bar | null {
+  const [verdict] = verdicts;
+  return verdict !== undefined && 'settlement' in verdict
+    ? { settlement: verdict.settlement, groupsOnly: false }
+    : null;
 }
 
 /** Waiting is not failing: a call that was throttled, refused or never left spends no attempt. */
-function spendsAttempt(fault: Fault): boolean {
-  return fault.kind !== 'throttled' && fault.kind !== 'credentials' && !neverSent(fault);
+export function spendsAttempt(fault: Fault, outage: boolean): boolean {
+  if (fault.kind === 'throttled' || fault.kind === 'credentials' || neverSent(fault)) return false;
+  return !(outage && (fault.kind === 'unreadable' || (fault.kind === 'transient' && fault.curve === 'network')));
 }
 
 /** Where on its curve an API is asked again that cannot be reached: about every 2 s a chunk. */
@@ -107,35 +245,21 @@ function neverSent(fault: Fault): boolean {
 }
 
 function mostAttempts(fault: Fault, policy: Policy): number {
-  if (!spendsAttempt(fault)) return Number.POSITIVE_INFINITY;
   const bound = 'maxAttempts' in fault ? fault.maxAttempts : undefined;
   return Math.min(policy.attempts, bound ?? policy.attempts);
 }
 
-function delayAfter({ fault, attempts }: OpenItem, writes: boolean, policy: Policy): number {
+/** How long an item waits with this fault behind it. */
+export function delayAfter(
+  { fault, attempts }: Pick<OpenItem, 'fault' | 'attempts'>,
+  writes: boolean,
+  policy: Policy,
+): number {
   if (fault?.kind === 'throttled') return policy.throttledMs;
   if (fault === null || fault.kind === 'credentials') return 0;
   const curve = policy.curves[fault.kind === 'transient' ? fault.curve : 'internal'];
-  const step = neverSent(fault) ? UNREACHABLE_STEP : attempts;
+  const step = neverSent(fault) ? UNREACHABLE_STEP : Math.max(1, attempts);
   const delay = delayBefore(curve, step, policy.random) * policy.backoffScale;
   // An unanswered write may still be running: another one of the same list would collide with it (30008).
   return Math.round(writes && mayHold(fault) ? Math.max(delay, policy.serviceLimitMs) : delay);
 }
-
-/** The settlement of an item that is not called again. */
-function lastWord({ attempts, unanswered, fault }: OpenItem): Settlement {
-  if (fault === null) {
-    return unanswered
-      ? { status: 'unknown', code: null, info: '', fault: 'a write was sent, its answer was never recorded' }
-      : { status: 'skipped', code: null, info: '', fault: 'never sent: the job was cancelled' };
-  }
-  const code = codeOf(fault);
-  const info = code === null ? '' : fault.info;
-  const why = code === null ? { fault: fault.info } : {};
-  if (unanswered) return { status: 'unknown', code, info, ...why };
-  return attempts === 0
-    ? { status: 'skipped', code, info, fault: `never accepted: ${fault.info}` }
-    : { status: 'failed', code, info, ...why };
-}
-
-const pickItem = ({ index, item }: OpenItem) => ({ index, item });

@@ -4,12 +4,19 @@
   ARGV[1]  event          pause, resume, cancel, stop
   ARGV[2]  to             the new state
   ARGV[3]  reason         why, for a person
-  ARGV[4…] from           states that allow it
-  Returns  {1, new state} · {0, present state} · {0, ''}: no such job ]]
-local state = redis.call('HGET', KEYS[1], 'state')
+  ARGV[4]  force          1: resume also where the failure brake stopped the job, and brake no more
+  ARGV[5…] from           states that allow it
+  Returns  {1, new state} · {0, present state} · {0, ''}: no such job · {0, 'braked'}: stopped by the failure brake,
+           and only force goes on ]]
+local job = redis.call('HMGET', KEYS[1], 'state', 'brake')
+local state = job[1]
 if not state then return { 0, '' } end
-for i = 4, #ARGV do
+for i = 5, #ARGV do
   if ARGV[i] == state then
+    if ARGV[1] == 'resume' and state == 'stopped' and job[2] == 'pulled' then
+      if ARGV[4] ~= '1' then return { 0, 'braked' } end
+      redis.call('HSET', KEYS[1], 'brake', 'off')
+    end
     redis.call('HSET', KEYS[1], 'state', ARGV[2], 'reason', ARGV[3])
     redis.call('XADD', KEYS[2], 'MAXLEN', '~', 1000, '*', 'job', string.match(KEYS[1], '[^:]+$'), 'event', ARGV[1],
       'state', ARGV[2])

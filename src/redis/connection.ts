@@ -53,6 +53,8 @@ export async function connectRedis(address: RedisAddress, timeoutMs = 5000): Pro
     if (obstacle) throw unusable(address, obstacle.what, obstacle.advice);
   }
   const redis = new Redis(connectionOptions(address));
+  // A limiter and a queue of each command listen to it: that is no leak.
+  redis.setMaxListeners(0);
   let last: Error | null = null;
   redis.on('error', (error: Error) => {
     last = error;

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import type { Fault } from '../../src/domain/fault.ts';
-import type { OpenItem } from '../../src/jobs/settle.ts';
-import { items } from '../domain/arbitraries.ts';
+import type { Item } from '../../src/domain/chunk.ts';
+import { type Lessons, NO_LESSONS, type OpenItem } from '../../src/jobs/open-items.ts';
+import { items, settlement } from '../domain/arbitraries.ts';
 
 const info = fc.constantFrom('', 'a text of the service');
 const code = fc.constantFrom(30006, 30007, 60008);
@@ -12,7 +13,7 @@ export const fault: fc.Arbitrary<Fault> = fc.oneof(
   fc
     .record({
       kind: fc.constant('transient' as const),
-      curve: fc.constantFrom('internal' as const, 'conflict' as const, 'network' as const),
+      curve: fc.constantFrom('internal' as const, 'conflict' as const, 'network' as const, 'security' as const),
       code: fc.option(code, { nil: null }),
       info,
       answered: fc.boolean(),
@@ -24,8 +25,49 @@ export const fault: fc.Arbitrary<Fault> = fc.oneof(
   fc.record({ kind: fc.constant('malformed' as const), code, info }),
   fc.record({ kind: fc.constant('account' as const), code, info }),
   fc.record({ kind: fc.constant('unreadable' as const), info }),
+  fc.record({ kind: fc.constant('unexplained' as const), info, maxAttempts }),
   fc.record({ kind: fc.constant('unknown-code' as const), code, info, maxAttempts }),
 );
+
+/** An item that nobody has called yet, but for what is given. */
+export const openItem = (index: number, item: Item, given: Partial<OpenItem> = {}): OpenItem => ({
+  index,
+  item,
+  step: 'send',
+  attempts: 0,
+  unanswered: false,
+  answer: null,
+  exists: false,
+  fault: null,
+  ...given,
+});
+
+/** Any past of an item that waits to be sent. */
+const past = (attempts: number) => ({
+  attempts: fc.integer({ min: 0, max: attempts }),
+  unanswered: fc.boolean(),
+  exists: fc.boolean(),
+  fault: fc.option(fault, { nil: null }),
+});
+
+/** Any past of an item, whatever it waits for. */
+export const anyPast = (attempts: number) =>
+  fc.record({
+    ...past(attempts),
+    step: fc.constantFrom('send' as const, 'accounts' as const, 'verify' as const),
+    // As JSON has it: no -0.
+    answer: fc.option(settlement, { nil: null }).map((answer) => JSON.parse(JSON.stringify(answer)) as typeof answer),
+  });
+
+export const lessons: fc.Arbitrary<Lessons> = fc
+  .record({
+    fromExists: fc.boolean(),
+    atMost: fc.option(fc.integer({ min: 1, max: 500 }), { nil: null }),
+    unansweredCalls: fc.integer({ min: 0, max: 5 }),
+    refusedAlone: fc.integer({ min: 0, max: 9 }),
+    lookups: fc.integer({ min: 0, max: 4 }),
+  })
+  .map((learned) => ({ ...NO_LESSONS, ...learned }));
 
 /** The items of a claimed chunk: some of them settled already, the rest with any past. */
 export const openItemsBelow = (attempts: number): fc.Arbitrary<OpenItem[]> =>
@@ -33,15 +75,10 @@ export const openItemsBelow = (attempts: number): fc.Arbitrary<OpenItem[]> =>
     fc
       .tuple(
         ...all.map((item, index) =>
-          fc.record({
-            index: fc.constant(index),
-            item: fc.constant(item),
-            attempts: fc.integer({ min: 0, max: attempts - 1 }),
-            unanswered: fc.boolean(),
-            fault: fc.option(fault, { nil: null }),
-            open: fc.boolean(),
-          }),
+          fc.record({ ...past(attempts - 1), index: fc.constant(index), item: fc.constant(item), open: fc.boolean() }),
         ),
       )
-      .map((states) => states.filter(({ open }) => open).map(({ open: _open, ...state }) => state)),
+      .map((states) =>
+        states.filter(({ open }) => open).map(({ open: _open, index, item, ...state }) => openItem(index, item, state)),
+      ),
   );

@@ -4,10 +4,12 @@ import { createChatClient } from '../../src/chat/client.ts';
 import { userSigFromKey } from '../../src/chat/usersig-source.ts';
 import { DEFAULT_CURVES } from '../../src/domain/backoff.ts';
 import type { OutcomeGroup } from '../../src/domain/outcome.ts';
+import type { Breaker } from '../../src/jobs/breaker.ts';
 import type { CallParts } from '../../src/jobs/call.ts';
 import { createLedger } from '../../src/jobs/ledger.ts';
 import { createLimiter, type Limiter } from '../../src/limiter/limiter.ts';
 import { reportTrouble } from '../../src/jobs/trouble.ts';
+import { Turns } from '../../src/jobs/turns.ts';
 import { createLog } from '../../src/log.ts';
 import type { SimulatorSettings } from '../../src/simulator/simulate.ts';
 import { APP, AT, KEYS } from './support.ts';
@@ -15,9 +17,19 @@ import { APP, AT, KEYS } from './support.ts';
 export const SERVICE_LIMIT_MS = 400;
 export const CALL_TIMEOUT_MS = 2000;
 
+/** For tests of anything else: it hears, and never finds an outage. */
+export const NO_BREAKER: Breaker = { calling: true, heard: async () => false, wait: async () => false };
+
+/** The parts of a caller, and the one limiter that they share, whatever the command. */
+export interface BenchParts extends CallParts {
+  limiter: Limiter;
+}
+
 /** The real parts of a caller, at a rate that keeps nobody waiting. */
-export function callParts(redis: Redis, simulator: SimulatorSettings, given: Partial<CallParts> = {}): CallParts {
+export function callParts(redis: Redis, simulator: SimulatorSettings, given: Partial<BenchParts> = {}): BenchParts {
   const { baseUrl, sdkappid, admin, key } = simulator;
+  const limiter = given.limiter ?? freshLimiter(redis);
+  const now = () => performance.now();
   return {
     ledger: createLedger(redis, KEYS),
     chat: createChatClient({
@@ -28,8 +40,12 @@ export function callParts(redis: Redis, simulator: SimulatorSettings, given: Par
       timeoutMs: CALL_TIMEOUT_MS,
       random: Math.random,
     }),
-    limiter: freshLimiter(redis),
-    trouble: reportTrouble(redis, KEYS, 'friend_import', () => performance.now()),
+    limiter,
+    limiterOf: () => limiter,
+    turns: new Turns({ limiter, now }),
+    trouble: reportTrouble(redis, KEYS, 'friend_import', now),
+    breaker: NO_BREAKER,
+    brake: { after: 0, percent: 100 },
     policy: {
       attempts: 3,
       curves: DEFAULT_CURVES,
@@ -40,7 +56,7 @@ export function callParts(redis: Redis, simulator: SimulatorSettings, given: Par
     },
     callTimeoutMs: CALL_TIMEOUT_MS,
     waitMs: 10_000,
-    now: () => performance.now(),
+    now,
     wallClock: Date.now,
     at: () => AT,
     log: createLog({ level: 'silent' }),

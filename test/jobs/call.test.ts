@@ -1,16 +1,17 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { JobDescriptor } from '../../src/domain/job.ts';
 import type { Item } from '../../src/domain/chunk.ts';
+import { keysOf } from '../../src/limiter/bucket.ts';
 import { createLimiter } from '../../src/limiter/limiter.ts';
 import { type CallParts, callChunk, type Next } from '../../src/jobs/call.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
 import { type TestSimulator, testSimulator } from '../support/simulator.ts';
-import { callParts, freshLimiter, outcomesIn, SERVICE_LIMIT_MS, until } from './bench.ts';
-import { chunkOf, claimed, dump, fedChunk, KEYS, NO_ENTRY, openJob, recordOf } from './support.ts';
+import { type BenchParts, callParts, freshLimiter, outcomesIn, SERVICE_LIMIT_MS, until } from './bench.ts';
+import { APP, chunkOf, claimed, dump, fedChunk, KEYS, NO_ENTRY, openJob, recordOf } from './support.ts';
 
 let server: TestRedis;
 let simulator: TestSimulator;
-let parts: CallParts;
+let parts: BenchParts;
 
 beforeAll(async () => {
   [server, simulator] = await Promise.all([testRedis(), testSimulator({ limit: 1000 })]);
@@ -50,7 +51,7 @@ test('a chunk without trouble: one call, every row ok, closed, its list free', a
   expect(await parts.ledger.status(job.id)).toMatchObject({
     totals: { ok: 2, open: 0 },
     codes: {},
-    calls: { made: 1, retried: 0, throttled: 0 },
+    calls: { made: 1, retried: 0, throttled: 0, lookups: 0 },
   });
   expect((await simulator.relations([['plain', 'b']]))[0]).toMatchObject({ forward: true });
   expect(await lockOf('plain')).toBeNull();
@@ -170,7 +171,7 @@ test('an unanswered write waits out the service’s own limit, and its list stay
 
 test('the last unanswered write is unknown; its list stays locked for as long as the write may run', async () => {
   await simulator.setFaults({ calls: { resetAfter: 1 } });
-  const job = await jobOf('unknown', ['b', 'c']);
+  const job = await jobOf('unknown', ['b', 'c'], { options: { noVerify: true } });
   const policy = { ...parts.policy, attempts: 1, serviceLimitMs: 10_000 };
   expect(await callOf(job, { policy })).toEqual({ kind: 'done' });
   expect(await parts.ledger.status(job.id)).toMatchObject({ totals: { unknown: 2, open: 0 } });
@@ -184,11 +185,27 @@ test('throttled: the same again after a while, no attempt spent, counted, the sh
   await simulator.setFaults({ calls: { codes: { 60011: 1 } } });
   const job = await jobOf('throttled', ['b']);
   const limiter = freshLimiter(server.redis);
-  expect(await callOf(job, { limiter })).toEqual({ kind: 'again', afterMs: parts.policy.throttledMs });
+  expect(await callOf(job, { limiterOf: () => limiter })).toEqual({ kind: 'again', afterMs: parts.policy.throttledMs });
   expect([...(await claimed(parts.ledger, job.id)).items]).toEqual([0]);
   expect((await parts.ledger.status(job.id))?.calls).toMatchObject({ made: 1, throttled: 1, retried: 0 });
   await until(async () => limiter.state.ratePerSecond < limiter.state.ceilingPerSecond);
   await limiter.close();
+});
+
+test.each([
+  { code: 60007, all: false },
+  { code: 60018, all: false },
+  { code: 60011, all: true },
+])('throttled with $code: the other commands are slowed too: $all', async ({ code, all }) => {
+  await simulator.setFaults({ calls: { codes: { [code]: 1 } } });
+  const job = await jobOf(`throttled with ${code}`, ['b']);
+  const [, , appState] = keysOf(APP, 'any');
+  await server.redis.hdel(appState, 'rate', 'reducedId', 'reducedAt');
+  const limiter = freshLimiter(server.redis);
+  await callOf(job, { limiterOf: () => limiter });
+  await until(async () => limiter.state.ratePerSecond < limiter.state.ceilingPerSecond);
+  await limiter.close();
+  expect(await server.redis.hexists(appState, 'rate')).toBe(all ? 1 : 0);
 });
 
 test('a credentials fault stops the job with its state kept; nothing more is called, and resume goes on', async () => {
@@ -270,7 +287,7 @@ test('waited too long for a slot: the chunk leaves the line, and those behind it
   const jobs = await Promise.all(many(12).map((to) => jobOf(`patient-${to}`, [to])));
   let givenUp = 0;
   const finish = async (job: JobDescriptor): Promise<void> => {
-    while ((await callOf(job, { limiter, waitMs: 350 })).kind === 'again') givenUp += 1;
+    while ((await callOf(job, { limiterOf: () => limiter, waitMs: 350 })).kind === 'again') givenUp += 1;
   };
   await Promise.all(jobs.map(finish));
   expect(givenUp).toBeGreaterThan(0);

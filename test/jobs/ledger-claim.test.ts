@@ -32,6 +32,7 @@ test('a claim gives the chunk and locks the lists it writes, for as long as aske
     items: Buffer.from([0, 0]),
     notes: '',
     abandoned: false,
+    bar: '',
   });
   for (const account of ['a', 'b']) {
     expect(await ownerOf(account)).toBe(`${id}.0`);
@@ -97,15 +98,48 @@ test('a list that another chunk writes, of this job or another one: busy, and no
     [one.id, 1],
     [other.id, 0],
   ] as const) {
-    const claim = await ledger.claim(id, chunk, LEASE_MS);
-    expect(claim.kind).toBe('busy');
-    const { forMs } = claim as { forMs: number };
-    expect(forMs).toBeGreaterThan(LEASE_MS - 5000);
-    expect(forMs).toBeLessThanOrEqual(LEASE_MS);
+    expect(await ledger.claim(id, chunk, LEASE_MS)).toEqual({ kind: 'busy', account: 'a' });
   }
   // Not even the lists that are free.
   expect(await ownerOf('x')).toBeNull();
   expect(await dump(server.redis)).toEqual(before);
+});
+
+test('while the app is quiet nothing is claimed, but what a cancelled job has left', async () => {
+  const [running, cancelled] = [await job([chunkOf('a', 'b')]), await job([chunkOf('c', 'd')])];
+  await ledger.steer(cancelled.id, 'cancel', '');
+  await server.redis.set(KEYS.quiet, 'why', 'PX', 60_000);
+  const before = await dump(server.redis);
+  const claim = await ledger.claim(running.id, 0, LEASE_MS);
+  expect(claim.kind).toBe('quiet');
+  expect((claim as { forMs: number }).forMs).toBeGreaterThan(55_000);
+  expect(await dump(server.redis)).toEqual(before);
+  expect((await claimed(ledger, cancelled.id)).kind).toBe('cancelled');
+});
+
+test('wanted only if it reads: a chunk that writes is not claimed, one that waits for reads is', async () => {
+  const { id } = await job([chunkOf('a', 'b')]);
+  const before = await dump(server.redis);
+  expect(await ledger.claim(id, 0, LEASE_MS, true)).toEqual({ kind: 'writes' });
+  expect(await dump(server.redis)).toEqual(before);
+  const { epoch } = await claimed(ledger, id);
+  await ledger.record(
+    id,
+    0,
+    recordOf(epoch, { close: false, items: Buffer.from([1]), entry: NO_ENTRY, onlyReads: true }),
+  );
+  expect(await ledger.claim(id, 0, LEASE_MS, true)).toMatchObject({ kind: 'claimed', abandoned: false });
+  expect(await ownerOf('a')).toBeNull();
+});
+
+test('what is known against a From_Account is told to its other chunks, of this job only', async () => {
+  const one = await job([chunkOf('a', 'b', 'c')], [chunkOf('a', 'd')], [chunkOf('x', 'a')]);
+  const other = await job([chunkOf('a', 'e')]);
+  await ledger.record(one.id, 0, recordOf((await claimed(ledger, one.id)).epoch, { bar: '{"why":1}' }));
+  expect((await claimed(ledger, one.id, 1)).bar).toBe('{"why":1}');
+  expect((await claimed(ledger, one.id, 2)).bar).toBe('');
+  await ledger.record(one.id, 1, recordOf(2, { epoch: 1 }));
+  expect((await claimed(ledger, other.id)).bar).toBe('');
 });
 
 test('chunks that write no list never stand in each other’s way', async () => {

@@ -199,3 +199,66 @@ test('a server that has forgotten the last generation, started again at once, ne
   }
   expect(generations).toEqual([...new Set(generations)].toSorted((a, b) => a - b));
 });
+
+test('a list that is held is left alone by others for so long; the chunk itself may take it again', async () => {
+  const { id } = await openJob(ledger, [fedChunk(chunkOf('a', 'b', 'c'), ['a', 'b']), fedChunk(chunkOf('a', 'd'))]);
+  const { epoch } = await claimed(ledger, id);
+  await ledger.record(id, 0, recordOf(epoch, { ...STILL_OPEN, entry: NO_ENTRY, holdFromMs: 60_000 }));
+  expect(await ledger.claim(id, 1, 1000)).toEqual({ kind: 'busy', account: 'a' });
+  expect(await server.redis.pttl(`${KEYS.lockPrefix}a`)).toBeGreaterThan(55_000);
+  expect(await server.redis.exists(`${KEYS.lockPrefix}b`)).toBe(0);
+  expect((await claimed(ledger, id, 0)).kind).toBe('claimed');
+});
+
+/** Records chunks of which `failed` fail and the rest pass, two rows each, with a brake after four outcomes. */
+async function recordAll(id: string, ends: readonly ('ok' | 'failed' | 'unknown')[]): Promise<void> {
+  for (const [chunk, status] of ends.entries()) {
+    const claim = await ledger.claim(id, chunk, 1000);
+    if (claim.kind !== 'claimed') return;
+    const counts = { [`status:${status}`]: 2 };
+    await ledger.record(id, chunk, recordOf(claim.epoch, { counts, brake: { after: 4, percent: 50 } }));
+  }
+}
+
+test.each([
+  { ends: ['failed', 'failed', 'ok', 'ok'], outcomes: 4, brake: 'pulled' },
+  { ends: ['failed', 'unknown', 'ok', 'ok'], outcomes: 4, brake: 'pulled' },
+  // Half of them is not more than half; later failures are no reason to stop.
+  { ends: ['failed', 'ok', 'failed', 'failed'], outcomes: 8, brake: 'passed' },
+  { ends: ['ok', 'ok', 'failed', 'failed'], outcomes: 8, brake: 'passed' },
+] as const)('the brake after four outcomes of $ends: $brake', async ({ ends, outcomes, brake }) => {
+  const { id } = await job(4);
+  await recordAll(id, ends);
+  const status = await ledger.status(id);
+  expect(8 - (status?.totals.open ?? 0)).toBe(outcomes);
+  expect(status?.state).toBe(brake === 'pulled' ? 'stopped' : 'running');
+  expect(await server.redis.hget(KEYS.job(id), 'brake')).toBe(brake);
+  expect(status?.reason ?? '').toBe(brake === 'pulled' ? 'failure brake: 4 of the first 4 outcomes failed' : '');
+});
+
+test('a job that is through is not braked: there is nothing left to save', async () => {
+  const { id } = await job(2);
+  await recordAll(id, ['failed', 'failed']);
+  expect(await ledger.status(id)).toMatchObject({ state: 'running', totals: { failed: 4, open: 0 } });
+});
+
+test('a braked job goes on by force only, and is not braked again', async () => {
+  const { id } = await job(6);
+  await recordAll(id, ['failed', 'failed']);
+  const before = await dump(server.redis);
+  expect(await ledger.steer(id, 'resume', '')).toEqual({ changed: false, state: 'stopped', braked: true });
+  expect(await dump(server.redis)).toEqual(before);
+  expect(await ledger.steer(id, 'resume', '', true)).toEqual({ changed: true, state: 'running' });
+  for (const chunk of [2, 3, 4]) {
+    const claim = await claimed(ledger, id, chunk);
+    await ledger.record(
+      id,
+      chunk,
+      recordOf(claim.epoch, { counts: { 'status:failed': 2 }, brake: { after: 4, percent: 50 } }),
+    );
+  }
+  expect((await ledger.status(id))?.state).toBe('running');
+  // Stopped for another reason, it goes on as any job.
+  await ledger.steer(id, 'stop', 'credentials');
+  expect(await ledger.steer(id, 'resume', '')).toEqual({ changed: true, state: 'running' });
+});

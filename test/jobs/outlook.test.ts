@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { CallResult } from '../../src/chat/classify.ts';
 import { createLedger } from '../../src/jobs/ledger.ts';
 import { outlookOf } from '../../src/jobs/outlook.ts';
 import { openQueue } from '../../src/jobs/queue.ts';
 import { reportTrouble } from '../../src/jobs/trouble.ts';
+import { keysOf } from '../../src/limiter/bucket.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
 import { APP, chunkOf, fedChunk, KEYS, openJob } from './support.ts';
 
@@ -19,7 +20,7 @@ const parts = () => ({
   keys: KEYS,
   ledger: createLedger(server.redis, KEYS),
   sdkAppId: APP,
-  tuning: { callsPerSecond: 150, windowMs: 1000 },
+  tuning: { callsPerSecond: 150, appCallsPerSecond: null, windowMs: 1000 },
   wallClock: () => NOW,
 });
 
@@ -49,7 +50,33 @@ test('running jobs of the same command share the limit; others and paused ones d
       [beside.id, 1],
     ]),
   );
-  expect(rest).toEqual({ ceiling: 150, limit: 150, lastDelayMs: 0, trouble: null });
+  expect(rest).toEqual({ ceiling: 150, limit: 150, throttled: null, lastDelayMs: 0, trouble: null });
+});
+
+describe('the limit in force is the least of the command and of the app, with whose it is', () => {
+  /** As lease.lua keeps a reduction that has hardly begun to recover. */
+  const reduce = async (key: string, rate: number): Promise<void> => {
+    const [seconds] = await server.redis.time();
+    await server.redis.hset(key, { rate: rate * 1e6, reducedAt: (Number(seconds) + 60) * 1e6 });
+  };
+  const [state, , appState] = keysOf(APP, 'friend_import');
+
+  test.each([
+    { app: null, own: 1, all: 1, ceiling: 150, limit: 150, throttled: null },
+    { app: 200, own: 1, all: 1, ceiling: 150, limit: 150, throttled: null },
+    { app: 100, own: 1, all: 1, ceiling: 100, limit: 100, throttled: null },
+    // Three quarters of its own limit are more than the app may.
+    { app: 100, own: 0.75, all: 1, ceiling: 100, limit: 100, throttled: null },
+    { app: 100, own: 0.5, all: 1, ceiling: 100, limit: 75, throttled: 'command' },
+    { app: 100, own: 0.5, all: 0.25, ceiling: 100, limit: 25, throttled: 'app' },
+    { app: null, own: 1, all: 0.5, ceiling: 150, limit: 75, throttled: 'app' },
+    { app: null, own: 0.25, all: 0.5, ceiling: 150, limit: 37.5, throttled: 'command' },
+  ])('app $app, shares $own and $all: $limit of $ceiling', async ({ app, own, all, ...expected }) => {
+    if (own < 1) await reduce(state, own);
+    if (all < 1) await reduce(appState, all);
+    const tuning = { ...parts().tuning, appCallsPerSecond: app };
+    expect(await outlookOf('import', { ...parts(), tuning })).toMatchObject(expected);
+  });
 });
 
 test('trouble is said after five failures in a row, and not while single calls pass', async () => {

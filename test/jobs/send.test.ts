@@ -1,17 +1,16 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { ChatClient } from '../../src/chat/client.ts';
 import type { Item } from '../../src/domain/chunk.ts';
 import { OPERATIONS, type OperationName } from '../../src/domain/operation.ts';
-import type { CallParts } from '../../src/jobs/call.ts';
+import type { NextCall } from '../../src/jobs/next-call.ts';
 import { send, type SendParts } from '../../src/jobs/send.ts';
 import type { Limiter } from '../../src/limiter/limiter.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
 import { type TestSimulator, testSimulator } from '../support/simulator.ts';
-import { callParts } from './bench.ts';
+import { type BenchParts, callParts } from './bench.ts';
 
 let server: TestRedis;
 let simulator: TestSimulator;
-let parts: CallParts;
+let parts: BenchParts;
 
 beforeAll(async () => {
   [server, simulator] = await Promise.all([testRedis(), testSimulator({ limit: 1000 })]);
@@ -56,15 +55,21 @@ function listening(
 
 async function sendOne(name: OperationName, given: Partial<SendParts> = {}, onTake?: (n: number) => unknown) {
   const words: SlotWord[] = [];
-  const signal = given.signal ?? new AbortController().signal;
-  const chat: ChatClient = given.chat ?? parts.chat;
-  const operation = OPERATIONS[name];
-  const sent = await send(operation, ITEMS, chat.prepare(operation, 'a', ITEMS, {}), name !== 'check', {
-    chat,
-    limiter: listening(parts.limiter, words, onTake) as Limiter,
-    stillClaimed: () => true,
-    signal,
-    waiting: signal,
+  const call: NextCall = {
+    step: 'send',
+    operation: OPERATIONS[name],
+    options: {},
+    from: 'a',
+    items: ITEMS,
+    carried: [],
+  };
+  const sent = await send(call, {
+    chat: parts.chat,
+    limiter: listening(parts.limiter, words, onTake),
+    slot: null,
+    mayCall: () => true,
+    signal: new AbortController().signal,
+    waitMs: 10_000,
     now: () => performance.now(),
     ...given,
   });
@@ -107,7 +112,7 @@ test('nobody there: two tries, no slot, no call', async () => {
 });
 
 test('no longer claimed when its slot has come: given back, nothing sent', async () => {
-  const { sent, words } = await sendOne('import', { stillClaimed: () => false });
+  const { sent, words } = await sendOne('import', { mayCall: () => false });
   expect(sent).toEqual({ result: null, calls: 0 });
   expect(new Set(words)).toEqual(new Set(['given up']));
   expect((await simulator.ledger()).friend_import).toBeUndefined();
@@ -121,11 +126,19 @@ test('stopped before anything was sent: nothing came of it', async () => {
 });
 
 test('waited too long for its slot: it leaves the line, and no slot is spent on it', async () => {
-  const over = new AbortController();
-  const { sent, words } = await sendOne('import', { waiting: over.signal }, () => over.abort(new Error('too long')));
+  const late = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+  const { sent, words } = await sendOne('import', { waitMs: 1 }, late);
   expect(sent).toEqual({ result: null, calls: 0 });
   expect(words).toEqual([]);
   expect((await simulator.ledger()).friend_import).toBeUndefined();
+});
+
+test('a slot that came with the claim is used first; a second try takes one of its own', async () => {
+  await simulator.setFaults({ calls: { resetBefore: 1 } });
+  const own = await parts.limiter.take();
+  const { sent, words } = await sendOne('check', { slot: own }, () => simulator.setFaults('none'));
+  expect(sent).toMatchObject({ calls: 2, result: { fault: null } });
+  expect(words).toEqual(['answered']);
 });
 
 test('aborted before its second try: what came of the first one counts', async () => {

@@ -1,11 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Verdict } from '../../src/chat/classify.ts';
+import type { CallResult, Verdict } from '../../src/chat/classify.ts';
 import { DEFAULT_CURVES } from '../../src/domain/backoff.ts';
 import { type Fault, mayHold } from '../../src/domain/fault.ts';
-import { type OpenItem, type Policy, settleCall, settleWithoutCall } from '../../src/jobs/settle.ts';
+import { type OperationOptions, OPERATIONS } from '../../src/domain/operation.ts';
+import { NO_LESSONS, type OpenItem } from '../../src/jobs/open-items.ts';
+import { type Policy, type SettleContext, settleBarred, settleCall, settleWithoutCall } from '../../src/jobs/settle.ts';
 import { settlement } from '../domain/arbitraries.ts';
-import { fault, openItemsBelow } from './arbitraries.ts';
+import { fault, openItem, openItemsBelow } from './arbitraries.ts';
 
 /** Without jitter: 0.5 draws the middle. */
 const POLICY: Policy = {
@@ -32,26 +34,42 @@ const FAULTS = {
   unknownCode: { kind: 'unknown-code', code: 79_999, info, maxAttempts: 3 },
 } as const satisfies Record<string, Fault>;
 
-const itemWith = (given: Partial<OpenItem> = {}): OpenItem => ({
-  index: 0,
-  item: { to: 'b', rows: 'forward' },
-  attempts: 0,
-  unanswered: false,
-  fault: null,
+const itemWith = (given: Partial<OpenItem> = {}): OpenItem => openItem(0, { to: 'b', rows: 'forward' }, given);
+
+/** Nothing verifies, unless a test asks for it: then unanswered writes end with their last word. */
+const contextWith = ({ options, ...given }: Partial<SettleContext> = {}): SettleContext => ({
+  operation: OPERATIONS.import,
+  options: { noVerify: true, ...options },
+  lessons: NO_LESSONS,
+  policy: POLICY,
+  outage: false,
   ...given,
 });
+const READS = { operation: OPERATIONS.check };
 
-const settleOne = (given: Partial<OpenItem>, verdict: Verdict, writes = true) =>
-  settleCall([itemWith(given)], [verdict], writes, POLICY);
+const resultOf = (verdicts: Verdict[], callFault: Fault | null = null): CallResult => ({
+  fault: callFault,
+  verdicts,
+  anomalies: [],
+  requestId: null,
+});
+const wholeCall = (count: number, one: Fault) =>
+  resultOf(
+    Array.from({ length: count }, () => ({ fault: one })),
+    one,
+  );
+
+const settleOne = (given: Partial<OpenItem>, verdict: Verdict, context: Partial<SettleContext> = {}) =>
+  settleCall([itemWith(given)], [], resultOf([verdict]), contextWith(context));
 
 test('an unknown code of the whole call stops the job when its tries are used up; one of an item fails the item', () => {
   const odd = { kind: 'unknown-code', code: 66666, info: 'what', maxAttempts: 3 } as const;
-  const whole = settleCall([itemWith({ attempts: 2 })], [{ fault: odd }], true, POLICY, odd);
+  const whole = settleCall([itemWith({ attempts: 2 })], [], wholeCall(1, odd), contextWith());
   expect(whole.credentials).toMatchObject({ kind: 'credentials', code: 66666 });
   expect(whole.settled).toEqual([]);
   // The try is not spent: after the fix `resume` has it again.
   expect(whole.open).toEqual([itemWith({ attempts: 2, fault: odd })]);
-  const single = settleCall([itemWith({ attempts: 2 })], [{ fault: odd }], true, POLICY);
+  const single = settleOne({ attempts: 2 }, { fault: odd });
   expect(single.settled).toMatchObject([{ settlement: { status: 'failed', code: 66666 } }]);
 });
 
@@ -78,7 +96,7 @@ describe('the first fault of an item', () => {
   );
 
   test.each(['gaveUp', 'noAnswer', 'unreadable'] as const)('%s of a read leaves nothing unanswered', (name) => {
-    const { open, delayMs } = settleOne({}, { fault: FAULTS[name] }, false);
+    const { open, delayMs } = settleOne({}, { fault: FAULTS[name] }, READS);
     expect(open).toEqual([itemWith({ attempts: 1, fault: FAULTS[name] })]);
     expect(delayMs).toBe(500);
   });
@@ -97,7 +115,7 @@ describe('the last attempt of an item', () => {
     { name: 'unreadable', writes: false, word: { status: 'failed', code: null, info: '', fault: 'not JSON' } },
     { name: 'unknownCode', writes: true, word: { status: 'failed', code: 79_999, info } },
   ] as const)('$name, writes $writes: $word.status', ({ name, writes, word }) => {
-    const result = settleOne(last, { fault: FAULTS[name] }, writes);
+    const result = settleOne(last, { fault: FAULTS[name] }, writes ? {} : READS);
     expect(result).toMatchObject({ open: [], delayMs: 0 });
     expect(result.settled).toEqual([{ index: 0, item: itemWith().item, attempts: POLICY.attempts, settlement: word }]);
   });
@@ -127,12 +145,7 @@ test('a write that was once unanswered stays unknown until an answer settles it'
 test('the delay is that of the item that must wait longest; backoff is scaled, the service’s own limit is not', () => {
   const items = [itemWith({ attempts: 3 }), itemWith({ index: 1 })];
   const of = (faults: Fault[], policy: Policy) =>
-    settleCall(
-      items,
-      faults.map((one) => ({ fault: one })),
-      true,
-      policy,
-    ).delayMs;
+    settleCall(items, [], resultOf(faults.map((one) => ({ fault: one }))), contextWith({ policy })).delayMs;
   expect(of([FAULTS.internal, FAULTS.internal], POLICY)).toBe(4000);
   expect(of([FAULTS.internal, FAULTS.noAnswer], POLICY)).toBe(4000);
   const compressed = { ...POLICY, backoffScale: 0.1 };
@@ -140,9 +153,15 @@ test('the delay is that of the item that must wait longest; backoff is scaled, t
   expect(of([FAULTS.internal, FAULTS.noAnswer], compressed)).toBe(3000);
 });
 
+const contextOf = (writes: boolean, policy: Policy) => contextWith({ policy, ...(writes ? {} : READS) });
+
+/** `malformed` and `account` are last words: they come as settlements. Codes that bar a From_Account have tests of their own. */
 const verdict: fc.Arbitrary<Verdict> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ settlement }) },
-  { weight: 3, arbitrary: fc.record({ fault }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ fault: fault.filter(({ kind }) => kind !== 'malformed' && kind !== 'account') }),
+  },
 );
 const drawn = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 /** A call: its items, a verdict each, and the policy under which it is settled. */
@@ -160,7 +179,7 @@ const call = fc.tuple(fc.integer({ min: 1, max: 6 }), drawn, fc.boolean()).chain
 test('every item is settled or open, never both, with at most one attempt more and never more than allowed', () => {
   fc.assert(
     fc.property(call, ({ items, verdicts, writes, policy }) => {
-      const { settled, open, delayMs } = settleCall(items, verdicts, writes, policy);
+      const { settled, open, delayMs } = settleCall(items, [], resultOf(verdicts), contextOf(writes, policy));
       const places = [...settled, ...open].map(({ index }) => index).toSorted((a, b) => a - b);
       expect(places).toEqual(items.map(({ index }) => index));
       const before = new Map(items.map(({ index, attempts }) => [index, attempts]));
@@ -179,7 +198,7 @@ test('every item is settled or open, never both, with at most one attempt more a
 test('an unanswered write keeps away for as long as the service may still run it, and never ends as a guess', () => {
   fc.assert(
     fc.property(call, ({ items, verdicts, writes, policy }) => {
-      const { settled, open, delayMs } = settleCall(items, verdicts, writes, policy);
+      const { settled, open, delayMs } = settleCall(items, [], resultOf(verdicts), contextOf(writes, policy));
       const faultOf = new Map(
         items
           .map(({ index }, place) => [index, verdicts[place] as Verdict] as const)
@@ -213,13 +232,200 @@ test('whatever the service answers, an item ends after the allowed attempts at t
         for (const one of faults) {
           if (open.length === 0) break;
           calls += 1;
-          open = settleCall(open, [{ fault: one }], true, { ...POLICY, attempts }).open;
+          open = settleCall(
+            open,
+            [],
+            resultOf([{ fault: one }]),
+            contextWith({ policy: { ...POLICY, attempts } }),
+          ).open;
         }
         expect(open).toEqual([]);
         expect(calls).toBeLessThanOrEqual(attempts);
       },
     ),
   );
+});
+
+describe('a call that was never answered, again and again', () => {
+  const lot = (count: number) => Array.from({ length: count }, (_, n) => openItem(n, { to: `t${n}`, rows: 'forward' }));
+
+  test('its body gets smaller, which is held against no item; answered, it grows again', () => {
+    let open = lot(1000);
+    let lessons = NO_LESSONS;
+    const sizes: number[] = [];
+    const attempts: number[] = [];
+    for (let n = 0; n < 8; n += 1) {
+      const carried = open.slice(0, lessons.atMost ?? open.length);
+      sizes.push(carried.length);
+      const waiting = open.slice(carried.length);
+      const after = settleCall(carried, waiting, wholeCall(carried.length, FAULTS.noAnswer), contextWith({ lessons }));
+      ({ open, lessons } = after);
+      attempts.push(Math.max(...open.map((item) => item.attempts)));
+    }
+    expect(sizes).toEqual([1000, 1000, 500, 250, 125, 63, 32, 16]);
+    expect(attempts).toEqual([1, 1, 1, 1, 1, 1, 1, 1]);
+    const answered = settleCall(open.slice(0, 8), open.slice(8), resultOf(allOk(8)), contextWith({ lessons }));
+    expect(answered.lessons).toMatchObject({ atMost: 16, unansweredCalls: 0 });
+    expect(answered.settled).toHaveLength(8);
+  });
+
+  test('a single item is tried no more often than any other', () => {
+    let open = lot(1);
+    let lessons = NO_LESSONS;
+    let calls = 0;
+    for (; open.length > 0; calls += 1) {
+      ({ open, lessons } = settleCall(open, [], wholeCall(1, FAULTS.noAnswer), contextWith({ lessons })));
+    }
+    expect(calls).toBe(POLICY.attempts);
+  });
+
+  test('while nothing reaches the API no attempt is spent and no body gets smaller', () => {
+    const result = wholeCall(2, FAULTS.noAnswer);
+    const { open, lessons, delayMs } = settleCall(lot(2), [], result, contextWith({ outage: true }));
+    expect(open.map(({ attempts, unanswered }) => ({ attempts, unanswered }))).toEqual([
+      { attempts: 0, unanswered: true },
+      { attempts: 0, unanswered: true },
+    ]);
+    expect(lessons).toEqual(NO_LESSONS);
+    expect(delayMs).toBeGreaterThanOrEqual(POLICY.serviceLimitMs);
+  });
+});
+
+const allOk = (count: number): Verdict[] =>
+  Array.from({ length: count }, () => ({ settlement: { status: 'ok', code: 0, info: '' } }));
+
+describe('a whole call that is refused although one item may be the cause', () => {
+  const malformed = { kind: 'malformed', code: 30001, info: 'SNS_DECODE_ERR' } as const;
+  const refusedWhole = (count: number): CallResult => ({
+    ...resultOf(
+      Array.from({ length: count }, () => ({ settlement: { status: 'failed', code: 30001, info: malformed.info } })),
+      malformed,
+    ),
+  });
+
+  /** Runs a chunk to its end against a service that refuses every call with a bad item as a whole. */
+  function run(count: number, bad: ReadonlySet<number>) {
+    let open = Array.from({ length: count }, (_, n) => openItem(n, { to: `t${n}`, rows: 'forward' }));
+    let lessons = NO_LESSONS;
+    let calls = 0;
+    const failed: number[] = [];
+    while (open.length > 0) {
+      const carried = open.slice(0, lessons.atMost ?? open.length);
+      const isBad = carried.some(({ index }) => bad.has(index));
+      const result = isBad ? refusedWhole(carried.length) : resultOf(allOk(carried.length));
+      const after = settleCall(carried, open.slice(carried.length), result, contextWith({ lessons }));
+      failed.push(...after.settled.filter((item) => item.settlement.status === 'failed').map(({ index }) => index));
+      ({ open, lessons } = after);
+      calls += 1;
+    }
+    return { calls, failed: failed.toSorted((a, b) => a - b) };
+  }
+
+  test('smaller calls find it; the others pass', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 300 }), fc.uniqueArray(fc.nat(299), { maxLength: 3 }), (count, places) => {
+        const bad = new Set(places.filter((place) => place < count));
+        const { calls, failed } = run(count, bad);
+        expect(failed).toEqual([...bad].toSorted((a, b) => a - b));
+        // Halving down to each, and growing again behind it.
+        expect(calls).toBeLessThanOrEqual(1 + 2 * bad.size * (1 + Math.ceil(Math.log2(count))) + Math.log2(count));
+      }),
+    );
+  });
+
+  test('when one after the other is refused alone, the request itself is at fault, and the rest is not sent', () => {
+    const { calls, failed } = run(1000, new Set(Array.from({ length: 1000 }, (_, n) => n)));
+    expect(failed).toHaveLength(1000);
+    expect(calls).toBeLessThan(30);
+  });
+});
+
+describe('a code that is about the From_Account', () => {
+  const answer = (code: number): Verdict => ({ settlement: { status: 'failed', code, info } });
+  const item = (index: number, given: Partial<OpenItem> = {}) =>
+    openItem(index, { to: `t${index}`, rows: 'forward' }, given);
+  const grouped = (index: number) => openItem(index, { to: `t${index}`, rows: 'forward', fields: { groups: ['x'] } });
+
+  test.each([30009, 30010])('%i ends every row that waits, with the code, unsent', (code) => {
+    const { settled, open, bar } = settleCall([item(0)], [item(1), item(2)], resultOf([answer(code)]), contextWith());
+    expect(open).toEqual([]);
+    expect(settled.map(({ index, settlement: { status, code: of } }) => [index, status, of])).toEqual([
+      [0, 'failed', code],
+      [1, 'failed', code],
+      [2, 'failed', code],
+    ]);
+    expect(settled[1]?.settlement.fault).toContain('not sent');
+    expect(bar).toMatchObject({ settlement: { code } });
+  });
+
+  test('30011 ends those that name a list; the others go on', () => {
+    const { settled, open } = settleCall([grouped(0)], [item(1), grouped(2)], resultOf([answer(30011)]), contextWith());
+    expect(settled.map(({ index }) => index)).toEqual([0, 2]);
+    expect(open.map(({ index }) => index)).toEqual([1]);
+  });
+
+  test('a row whose write may hold is not said to have failed', () => {
+    const unanswered = item(1, { attempts: 1, unanswered: true, fault: FAULTS.noAnswer });
+    const { settled } = settleCall([item(0)], [unanswered], resultOf([answer(30010)]), contextWith());
+    expect(settled[1]?.settlement.status).toBe('unknown');
+  });
+
+  test('another chunk of the account takes the word of the first', () => {
+    const { bar } = settleCall([item(0)], [], resultOf([answer(30010)]), contextWith());
+    const { settled, open } = settleBarred([item(0), item(1)], bar as NonNullable<typeof bar>, contextWith());
+    expect(open).toEqual([]);
+    expect(settled.map(({ attempts, settlement: { code } }) => [attempts, code])).toEqual([
+      [0, 30010],
+      [0, 30010],
+    ]);
+  });
+
+  test('a policy that holds an account back for minutes holds its list, and tries three times', () => {
+    const filtered: Fault = { kind: 'transient', curve: 'security', code: 30540, info, answered: true, maxAttempts: 3 };
+    const first = settleOne({}, { fault: filtered });
+    expect(first).toMatchObject({ delayMs: 120_000, holdFromMs: 120_000, settled: [] });
+    expect(settleOne({ attempts: 2 }, { fault: filtered }).settled).toMatchObject([{ settlement: { code: 30540 } }]);
+  });
+});
+
+describe('what is in doubt is verified, unless the job is not to', () => {
+  const verify = { options: { noVerify: false } };
+  const ok: Verdict = { settlement: { status: 'ok', code: 0, info: '' } };
+  const exists: Verdict = { settlement: { status: 'satisfied', code: 30001, info: 'Err_SNS_FriendAdd_Friend_Exist' } };
+  const none: Verdict = { settlement: { status: 'satisfied', code: 31704, info: '' } };
+  const odd: Verdict = { settlement: { status: 'failed', code: 30001, info: 'odd' } };
+
+  const asked = (operation: 'import' | 'add' | 'delete' | 'update', options: OperationOptions, answer: Verdict) =>
+    settleOne({}, answer, { operation: OPERATIONS[operation], options: { noVerify: false, ...options } }).open.some(
+      ({ step }) => step === 'verify',
+    );
+
+  test.each([
+    { what: 'import, 0', yes: false, of: ['import', {}, ok] },
+    { what: 'add, 0', yes: true, of: ['add', {}, ok] },
+    { what: 'add one way, 0', yes: true, of: ['add', { single: true }, ok] },
+    { what: 'add by force, 0', yes: false, of: ['add', { force: true }, ok] },
+    { what: 'add, exists', yes: true, of: ['add', {}, exists] },
+    { what: 'add by force, exists', yes: true, of: ['add', { force: true }, exists] },
+    { what: 'add one way, exists', yes: false, of: ['add', { single: true }, exists] },
+    { what: 'delete, none there', yes: false, of: ['delete', {}, none] },
+    { what: 'delete both, none there', yes: true, of: ['delete', { both: true }, none] },
+    { what: 'delete, 30001', yes: true, of: ['delete', {}, odd] },
+    { what: 'update, 30001', yes: false, of: ['update', {}, odd] },
+    { what: 'add, 0, not to verify', yes: false, of: ['add', { noVerify: true }, ok] },
+  ] as const)('$what: $yes', ({ of, yes }) => {
+    expect(asked(...(of as Parameters<typeof asked>))).toBe(yes);
+  });
+
+  test('an unanswered write waits for the service and for a read that lags; an answered one for the read', () => {
+    const last = { attempts: POLICY.attempts - 1 };
+    expect(settleOne(last, { fault: FAULTS.noAnswer }, verify)).toMatchObject({
+      settled: [],
+      delayMs: 2 * POLICY.serviceLimitMs,
+    });
+    const add = { operation: OPERATIONS.add, ...verify };
+    expect(settleOne({}, ok, add)).toMatchObject({ settled: [], delayMs: POLICY.serviceLimitMs });
+  });
 });
 
 describe('what a cancelled job’s open items end with', () => {
@@ -244,6 +450,16 @@ describe('what a cancelled job’s open items end with', () => {
       what: 'a write without an answer',
       given: { attempts: 1, unanswered: true, fault: FAULTS.noAnswer },
       word: { status: 'unknown', code: null, info: '', fault: 'reset' },
+    },
+    {
+      what: 'answered 0, which was not verified yet',
+      given: { attempts: 1, answer: { status: 'ok', code: 0, info: '' } },
+      word: { status: 'unknown', code: 0 },
+    },
+    {
+      what: 'answered with a failure that was not verified yet',
+      given: { attempts: 1, answer: { status: 'failed', code: 30001, info } },
+      word: { status: 'failed', code: 30001 },
     },
     {
       what: 'a write without an answer, then throttled',

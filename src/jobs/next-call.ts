@@ -1,0 +1,49 @@
+import type { Item } from '../domain/chunk.ts';
+import type { JobDescriptor } from '../domain/job.ts';
+import { type Operation, type OperationOptions, OPERATIONS, type Verification } from '../domain/operation.ts';
+import type { Lessons, OpenItem, Step } from './open-items.ts';
+
+/** The next call of a chunk: what it asks, and for whom. */
+export interface NextCall {
+  step: Step;
+  operation: Operation;
+  options: OperationOptions;
+  from: string | null;
+  /** What the request carries. Of a lookup of accounts the first one may be From_Account itself. */
+  items: Item[];
+  /** The open items that it is made for. */
+  carried: OpenItem[];
+}
+
+/**
+ * Chooses the next call of a chunk that has open items: first whose accounts are in doubt, then the operation itself,
+ * at last whether writes in doubt hold.
+ */
+export function nextCall(
+  job: JobDescriptor,
+  from: string | null,
+  open: readonly OpenItem[],
+  lessons: Lessons,
+): NextCall {
+  const doubted = open.filter(({ step }) => step === 'accounts');
+  if (doubted.length > 0) return lookup(from, doubted, lessons);
+  const toSend = open.filter(({ step }) => step === 'send');
+  if (toSend.length > 0) {
+    const carried = toSend.slice(0, lessons.atMost ?? toSend.length);
+    const operation = OPERATIONS[job.operation];
+    return { step: 'send', operation, options: job.options, from, items: carried.map(({ item }) => item), carried };
+  }
+  const { operation: name, options } = OPERATIONS[job.operation].verification(job.options) as Verification;
+  const operation = OPERATIONS[name];
+  const carried = open.slice(0, operation.itemsPerCall);
+  return { step: 'verify', operation, options, from, items: carried.map(({ item }) => item), carried };
+}
+
+function lookup(from: string | null, doubted: readonly OpenItem[], { fromExists, atMost }: Lessons): NextCall {
+  const operation = OPERATIONS['accounts-check'];
+  const first: Item[] = from === null || fromExists ? [] : [{ to: from, rows: 'forward' }];
+  const room = Math.min(operation.itemsPerCall, atMost ?? operation.itemsPerCall) - first.length;
+  const carried = doubted.slice(0, room);
+  const items = [...first, ...carried.map(({ item }) => item)];
+  return { step: 'accounts', operation, options: {}, from: null, items, carried };
+}
