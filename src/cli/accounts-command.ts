@@ -1,9 +1,14 @@
 import { Command } from 'commander';
-import { operationCommand } from './operation-command.ts';
+import { OPERATION_NAMES } from '../domain/operation.ts';
+import { operationCommand, wordsOf } from './operation-command.ts';
 
-/** `befriend accounts check FILE`: operations whose rows are accounts. */
+/** `befriend accounts check FILE`, `befriend accounts import FILE`: what is not about friends. */
 export function accountsCommand(exit: (code: number) => void): Command {
-  return new Command('accounts')
-    .description('ask about accounts: `accounts check` tells which of them the app has')
-    .addCommand(operationCommand('accounts-check', exit));
+  const accounts = new Command('accounts')
+    .description('ask which accounts the app has, or import them')
+    .addHelpText('after', '\nExample:\n  befriend accounts check accounts.txt');
+  for (const operation of OPERATION_NAMES.filter((name) => wordsOf(name).length > 1)) {
+    accounts.addCommand(operationCommand(operation, exit));
+  }
+  return accounts;
 }

@@ -13,7 +13,7 @@ import {
   type SettingName,
 } from '../config.ts';
 import { type Befriend, openBefriend } from '../befriend.ts';
-import { JobNotFound } from '../job.ts';
+import { JobBraked, JobNotFound } from '../job.ts';
 import { scrub } from '../domain/secret.ts';
 import { IntakeError } from '../intake/error.ts';
 import { RetryRefused } from '../jobs/retry.ts';
@@ -139,6 +139,7 @@ function codeFor(error: Error): number {
   if (error.name === 'AbortError' || error instanceof Interrupted) return EXIT.interrupted;
   if (error instanceof IntakeError && error.code === 'aborted') return EXIT.interrupted;
   if (error instanceof PreflightRefused) return error.exitCode;
+  if (error instanceof JobBraked) return EXIT.stopped;
   if (error instanceof RedisError || error instanceof ApiUnreachable) return EXIT.unreachable;
   const ours = [
     ConfigError,

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { publishFile } from '../intake/publish.ts';
 import type { Job } from '../job.ts';
-import type { Outcome, Status } from '../domain/outcome.ts';
+import type { Outcome } from '../domain/outcome.ts';
 import { UsageError } from './context.ts';
 
 /** Puts a job's files where the user wants them. What the job does not have (no rejects) is not made. */
@@ -41,14 +41,26 @@ export async function checkTargets(input: string | null, targets: { name: string
       return null;
     });
     if (found?.isDirectory()) throw new UsageError(`${name} ${path} is a directory: name a file in it.`);
-    await tryToWrite(path, found !== null).catch((error: Error) => {
+    await tryToWrite(path, found !== null).catch((error: NodeJS.ErrnoException) => {
+      const why = NOT_WRITABLE[error.code ?? ''] ?? error.code ?? error.message;
       throw new UsageError(
-        `${name} ${path} cannot be written: ${error.message}. Nothing was read or sent: name other places with --out and ` +
+        `${name} ${path} cannot be written: ${why}. Nothing was read or sent: name other places with --out and ` +
           '--rejects.',
       );
     });
   }
 }
+
+/** By the system's code: its own words would name the file that was tried, and not the one that is wanted. */
+const NOT_WRITABLE: Record<string, string> = {
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  ENOENT: 'there is no such folder',
+  ENOTDIR: 'a file is where its folder should be',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: "this user's quota is used up",
+};
 
 /**
  * Permissions alone do not tell (/proc, a read-only disk): a file is made for a moment. Beside the target and of this
@@ -100,28 +112,23 @@ function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
     throw error;
 }
 
-/** Outcomes of the given statuses (absent: all) as JSON lines: those there are now, or with `follow` until the end. */
+/** Outcomes that match (absent: all) as JSON lines: those there are now, or with `follow` until the end. */
 export async function printMatching(
   job: Job,
   stream: NodeJS.WritableStream,
-  { follow, statuses }: { follow: boolean; statuses?: readonly Status[] },
+  { follow, matches }: { follow: boolean; matches?: (outcome: Outcome) => boolean },
 ): Promise<void> {
-  const chosen = statuses && new Set(statuses);
   async function* matching(): AsyncGenerator<string | Buffer> {
     for await (const lines of job.lines({ follow })) {
-      if (!chosen) yield lines;
+      if (!matches) yield lines;
       else
         yield lines
           .toString()
           .split('\n')
-          .filter((line) => isOf(line, chosen))
+          .filter((line) => line !== '' && matches(JSON.parse(line) as Outcome))
           .map((line) => `${line}\n`)
           .join('');
     }
   }
   await pipeline(Readable.from(matching()), stream, { end: false });
-}
-
-function isOf(line: string, statuses: ReadonlySet<Status>): boolean {
-  return line !== '' && statuses.has((JSON.parse(line) as Outcome).status);
 }

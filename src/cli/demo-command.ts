@@ -108,7 +108,7 @@ async function compare(baseUrl: string, operation: 'import' | 'check', path: str
   await ask();
   const meter = (await (await fetch(`${baseUrl}/_simulator/meter?command=friend_${operation}`)).json()) as MeterReading;
   const text =
-    `Compared with the simulator: ${count(rows)} outcomes, ${wrong} wrong. ` +
+    `Compared with the simulator: ${count(rows)} outcomes, ${wrong} wrong.\n` +
     `Most calls in any 1000 ms: ${meter.certainMax} of 200; use of the limit ${(meter.use * 100).toFixed(1)} %.`;
   return { rows, wrong, text };
 }

@@ -2,7 +2,7 @@ import type { AppConfig, Config } from '../config.ts';
 import { openBefriend } from '../befriend.ts';
 import { secondsBeside } from '../domain/forecast.ts';
 import { type OperationName, OPERATIONS } from '../domain/operation.ts';
-import { rateOf } from '../jobs/rate.ts';
+import { ceilingOf } from '../jobs/rate.ts';
 import type { Log } from '../log.ts';
 import { placeOf } from '../redis/place.ts';
 import { probe } from '../redis/probe.ts';
@@ -24,7 +24,7 @@ export async function forecast(
   { config, log }: { config: Config; log: Log },
 ): Promise<Forecast> {
   const { tuning } = config;
-  const ceiling = (rateOf(OPERATIONS[operation].command, tuning.callsPerSecond) * 1000) / tuning.windowMs;
+  const ceiling = ceilingOf(OPERATIONS[operation].command, tuning);
   const alone = { ceiling, seconds: calls / ceiling };
   if (config.sdkAppId === null || !(await redisRuns(config))) return { ...alone, beside: null };
   try {

@@ -3,13 +3,17 @@ import type { Befriend } from '../befriend.ts';
 import type { Job } from '../job.ts';
 import { ROLES } from '../jobs/roles.ts';
 import type { JobState, JobStatus } from '../domain/job.ts';
-import { type Status, STATUSES } from '../domain/outcome.ts';
+import { OPERATIONS } from '../domain/operation.ts';
+import { ACCOUNT_STATUSES, type AccountStatus, type Outcome, type Status, STATUSES } from '../domain/outcome.ts';
 import { reachText, type Stranger } from '../jobs/whereabouts.ts';
 import { exitCodeOf } from '../results/report.ts';
 import { type CliContext, EXIT, readContext, tell, UsageError, withBefriend } from './context.ts';
 import { count } from './figures.ts';
+import { listOption } from './list-option.ts';
+import { wordsOf } from './operation-command.ts';
 import { openProgress } from './progress.ts';
 import { printMatching } from './deliver.ts';
+import { compared, neverAnswered, relationNameOf, type RelationName, relationOption } from './relations.ts';
 import { reportText } from './report-text.ts';
 import { watch } from './watch.ts';
 
@@ -26,13 +30,19 @@ export function jobCommands(exit: Exit): Command[] {
     withJob('status', 'state, totals, calls of a job', ' --watch')
       .option('--watch', 'follow it until it is over')
       .option('--json', 'the report as one JSON object')
-      .action(async (id: string, flags: { watch?: boolean; json?: boolean }) => exit(await status(id, flags))),
+      .addOption(relationOption('--expect <list>', 'of a check: count the rows with another relation as unexpected'))
+      .action(async (id: string, flags: StatusFlags) => exit(await status(id, flags))),
     withJob('results', 'outcomes of a job, one JSON line a row', ' --status failed,unknown')
       .option('--follow', 'go on until the job is over')
-      .option('--status <list>', `only these, e.g. failed,unknown (${STATUSES.join(', ')})`)
-      .action(async (id: string, flags: { follow?: boolean; status?: string }) => exit(await results(id, flags))),
+      .addOption(listOption('--status <list>', 'only these', STATUSES))
+      .addOption(relationOption('--relation <list>', 'of a check: only rows with these relations'))
+      .addOption(listOption('--account <list>', 'of accounts check: only these', ACCOUNT_STATUSES))
+      .action(async (id: string, flags: ResultsFlags) => exit(await results(id, flags))),
     steering('pause', 'stop calling; resume goes on', 'paused', (_, job) => job.pause(), exit),
-    steering('resume', 'let a paused or stopped job go on', 'running', resume, exit),
+    steering('resume', 'let a paused or stopped job go on', 'running', resume, exit).option(
+      '--force',
+      'also where the failure brake stopped it; then it is not braked again',
+    ),
     steering('cancel', 'end a job: rows never sent become skipped', 'cancelled', cancel, exit),
   ];
 }
@@ -50,7 +60,7 @@ async function jobs({ json }: { json?: boolean }): Promise<number> {
     Promise.all([befriend.jobs(), befriend.strangers()]),
   );
   if (json) process.stdout.write(`${JSON.stringify(all)}\n`);
-  else process.stdout.write(all.length === 0 ? 'no jobs yet\n' : `${all.map(jobLine).join('\n')}\n`);
+  else process.stdout.write(all.length === 0 ? 'no jobs yet\n' : jobTable(all));
   if (strangers.length > 0) tell(strangersLine(strangers));
   return EXIT.ok;
 }
@@ -62,49 +72,105 @@ function strangersLine(strangers: readonly Stranger[]): string {
   return `not listed: ${last.job}${more}, which this Redis does not know; submitted with ${reachText(last)}`;
 }
 
-function jobLine({ id, name, state, totals, retryOf }: JobStatus): string {
+function jobTable(all: readonly JobStatus[]): string {
+  const longest = Math.max(...all.map(({ id }) => id.length));
+  return all.map((job) => `${jobLine(job, longest)}\n`).join('');
+}
+
+function jobLine({ id, name, state, totals, retryOf }: JobStatus, longest: number): string {
   const done = totals.accepted - totals.open;
-  const named = name === id ? '' : `  ${name}`;
+  const named = name === id || name === '' ? '' : `  ${name}`;
   const bad = (['failed', 'unknown', 'skipped'] as const).filter((word) => totals[word] > 0);
   const noted = bad.map((word) => `, ${count(totals[word])} ${word}`).join('');
   const again = retryOf === undefined ? '' : `  retry of ${retryOf}`;
-  return `${id}  ${state.padEnd(9)}  ${count(done)}/${count(totals.accepted)} rows${noted}${named}${again}`;
+  return `${id.padEnd(longest)}  ${state.padEnd(9)}  ${count(done)}/${count(totals.accepted)} rows${noted}${named}${again}`;
 }
 
-async function status(id: string, { watch: follow, json }: { watch?: boolean; json?: boolean }): Promise<number> {
+interface StatusFlags {
+  watch?: boolean;
+  json?: boolean;
+  expect?: RelationName[];
+}
+
+async function status(id: string, { watch: follow, json, expect }: StatusFlags): Promise<number> {
   const context = readContext('app');
   return withBefriend(context, async (befriend) => {
     const job = await befriend.job(id);
+    if (expect !== undefined) await mayExpect(job, expect);
     const progress = openProgress(process.stderr, () => performance.now());
-    const report = follow ? await watch(befriend, job, { progress, here: false }) : await job.report();
+    const found = follow ? await watch(befriend, job, { progress, here: false }) : await job.report();
+    const report = compared(found, expect);
     const { tuning } = context.config;
     const stream = process.stdout;
-    stream.write(json ? `${JSON.stringify(report)}\n` : reportText(report, { tuning, stream }));
+    stream.write(
+      json ? `${JSON.stringify(report)}\n` : reportText(report, { tuning, stream, called: { expected: expect } }),
+    );
     return follow ? exitCodeOf(report, false) : EXIT.ok;
   });
 }
 
-async function results(id: string, { follow, status: list }: { follow?: boolean; status?: string }): Promise<number> {
-  const wanted = list?.split(',').map((name) => name.trim());
-  const odd = wanted?.filter((name) => !STATUSES.includes(name as Status)) ?? [];
-  if (odd.length > 0) throw new UsageError(`--status ${odd.join(',')}: expected some of ${STATUSES.join(', ')}.`);
+/** @throws UsageError where the job's rows have no relation, or never an expected one */
+async function mayExpect(job: Job, expected: readonly RelationName[]): Promise<void> {
+  await mustTell(job, 'relation', '--expect');
+  const { type = 'both' } = (await job.status()).options;
+  const never = neverAnswered(expected, type);
+  if (never.length === 0) return;
+  throw new UsageError(`--expect ${never.join(',')}: job ${job.id} asks for one direction: AWithB or NoRelation only.`);
+}
+
+/** @throws UsageError where rows of the job have nothing of that kind to choose by */
+async function mustTell(job: Job, what: 'relation' | 'account', option: string): Promise<void> {
+  const { operation } = await job.status();
+  if (OPERATIONS[operation].tells === what) return;
+  const whose = what === 'relation' ? 'check' : 'accounts check';
+  throw new UsageError(`${option} is for jobs of ${whose}, and job ${job.id} is of ${wordsOf(operation).join(' ')}.`);
+}
+
+interface ResultsFlags {
+  follow?: boolean;
+  status?: Status[];
+  relation?: RelationName[];
+  account?: AccountStatus[];
+}
+
+async function results(id: string, flags: ResultsFlags): Promise<number> {
   return withBefriend(readContext('app'), async (befriend) => {
     const job = await befriend.job(id);
-    await printMatching(job, process.stdout, { follow: follow === true, statuses: wanted as Status[] | undefined });
+    if (flags.relation !== undefined) await mustTell(job, 'relation', '--relation');
+    if (flags.account !== undefined) await mustTell(job, 'account', '--account');
+    await printMatching(job, process.stdout, { follow: flags.follow === true, matches: matcherOf(flags) });
     return EXIT.ok;
   });
 }
 
-type Act = (befriend: Befriend, job: Job, context: CliContext) => Promise<JobState>;
+/** Whether a row is wanted; absent where all are. What is asked for must all hold. */
+function matcherOf(wanted: ResultsFlags): ((outcome: Outcome) => boolean) | undefined {
+  if (wanted.status === undefined && wanted.relation === undefined && wanted.account === undefined) return undefined;
+  return ({ status: is, relation, account }) =>
+    isAmong(is, wanted.status) &&
+    isAmong(relation && relationNameOf(relation), wanted.relation) &&
+    isAmong(account, wanted.account);
+}
+
+const isAmong = <T>(value: T | undefined, wanted: readonly T[] | undefined): boolean =>
+  wanted === undefined || (value !== undefined && wanted.includes(value));
+
+interface SteerFlags {
+  json?: boolean;
+  /** Of `resume`. */
+  force?: boolean;
+}
+
+type Act = (befriend: Befriend, job: Job, context: CliContext, flags: SteerFlags) => Promise<JobState>;
 
 function steering(name: string, about: string, wanted: JobState, act: Act, exit: Exit): Command {
   const command = withJob(name, about).option('--json', 'the report as one JSON object');
-  return command.action(async (id: string, { json }: { json?: boolean }) => {
+  return command.action(async (id: string, flags: SteerFlags) => {
     const context = readContext('app');
     const state = await withBefriend(context, async (befriend) => {
       const job = await befriend.job(id);
-      const now = await act(befriend, job, context);
-      if (json) process.stdout.write(`${JSON.stringify(await job.report())}\n`);
+      const now = await act(befriend, job, context, flags);
+      if (flags.json) process.stdout.write(`${JSON.stringify(await job.report())}\n`);
       else process.stderr.write(`job ${id}: ${now}\n`);
       return now;
     });
@@ -113,8 +179,8 @@ function steering(name: string, about: string, wanted: JobState, act: Act, exit:
   });
 }
 
-async function resume(_: Befriend, job: Job, { config }: CliContext): Promise<JobState> {
-  const state = await job.resume();
+async function resume(_: Befriend, job: Job, { config }: CliContext, { force }: SteerFlags): Promise<JobState> {
+  const state = await job.resume({ force });
   if (state === 'running' && config.redisUrl === null) {
     tell('Nobody works on it yet: run its command again, or befriend worker.');
   }

@@ -1,7 +1,8 @@
 import { mayPass } from '../chat/codes.ts';
-import { OPERATIONS } from '../domain/operation.ts';
-import type { Report } from '../results/report.ts';
+import type { OperationName } from '../domain/operation.ts';
+import { isBraked, type Report } from '../results/report.ts';
 import { plural } from './figures.ts';
+import { type RelationName, unexpectedIn } from './relations.ts';
 
 export interface Step {
   /** To be typed as it stands. */
@@ -9,18 +10,59 @@ export interface Step {
   why: string;
 }
 
+/** How to see for oneself that what was written is there; its verb reads the same file. */
+const SEE: Partial<Record<OperationName, Step>> = {
+  import: { command: 'befriend check FILE', why: 'asks the service whether every friendship is there' },
+  add: { command: 'befriend check FILE', why: 'asks the service whether every friendship is there' },
+  update: { command: 'befriend get-list FILE', why: 'reads remark, lists and other fields of each friend' },
+  delete: {
+    command: 'befriend check FILE --type single --expect NoRelation',
+    why: 'asks the service whether every entry is gone',
+  },
+  'delete-all': { command: 'befriend get FILE', why: 'reads the lists, which are empty now' },
+  'accounts-import': { command: 'befriend accounts check FILE', why: 'asks the service whether it has every account' },
+};
+
+/** A path as a shell takes it. */
+export const quoted = (path: string): string =>
+  /^[\w./][\w./@%+=:,-]*$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+
+/** How the command was called whose report it is. */
+export interface Called {
+  /** The input with what its rows need, as a shell takes it. Default FILE: nobody knows it. */
+  rows?: string;
+  /** With --new, which would begin another job. */
+  fresh?: boolean;
+  /** The relations that the report was compared with. */
+  expected?: readonly RelationName[];
+}
+
+/** The command that goes on with a job. */
+export const sameCommand = (fresh = false): string => `the same command${fresh ? ' without --new' : ''}`;
+
 /** What the reader of a report will want to do, the most urgent first. */
-export function nextSteps(report: Report): Step[] {
+export function nextSteps(report: Report, { rows = 'FILE', fresh = false, expected = [] }: Called = {}): Step[] {
   const { state, job, operation, totals, accounts, rejects } = report;
+  const again = fresh ? sameCommand(fresh) : 'the same command again';
   if (state === 'running') {
     return [
       { command: `befriend status ${job} --watch`, why: 'follows it, where a command or a worker is at it' },
-      { command: 'the same command again', why: 'goes on with it, where nobody is' },
+      { command: again, why: 'goes on with it, where nobody is' },
+    ];
+  }
+  if (isBraked(report)) {
+    return [
+      { command: `befriend results ${job} --status failed,unknown`, why: 'the rows that do not hold, and why' },
+      {
+        command: `befriend resume ${job} --force`,
+        why: `if that is as it should be: lets the ${plural(totals.open, 'open row')} go; the same command works on them`,
+      },
+      { command: `befriend cancel ${job}`, why: 'ends it: rows never sent become skipped' },
     ];
   }
   if (state === 'paused' || state === 'stopped') {
     return [
-      { command: 'the same command again', why: `goes on with the ${plural(totals.open, 'open row')}` },
+      { command: again, why: `goes on with the ${plural(totals.open, 'open row')}` },
       { command: `befriend cancel ${job}`, why: 'ends it: rows never sent become skipped' },
     ];
   }
@@ -32,27 +74,27 @@ export function nextSteps(report: Report): Step[] {
       ...retries(report),
     );
   }
+  if (report.unexpected !== undefined && report.unexpected > 0) {
+    steps.push({
+      command: `befriend results ${job} --relation ${unexpectedIn(report.relations, expected).join(',')}`,
+      why: 'the rows whose relation nobody expected',
+    });
+  }
   if (rejects !== null && totals.invalid > 0) {
     steps.push({
-      command: `less ${rejects}`,
+      command: `less ${quoted(rejects)}`,
       why: 'line and reason of each row that was not accepted: mend these and run them as a file of their own',
     });
   }
   if (accounts !== undefined && accounts.NotImported > 0) {
     steps.push({
-      command: `befriend results ${job} | grep NotImported`,
-      why: 'the accounts that the app does not have: import them before their friendships',
+      command: `befriend results ${job} --account NotImported`,
+      why: 'the accounts that the app does not have: befriend accounts import takes them in',
     });
   }
-  if (
-    steps.length === 0 &&
-    OPERATIONS[operation].writeSet({}) !== 'none' &&
-    state === 'completed' &&
-    totals.accepted > 0
-  ) {
-    steps.push({ command: 'befriend check FILE', why: 'asks the service whether every friendship is there' });
-  }
-  return steps;
+  const see = SEE[operation];
+  const clean = steps.length === 0 && state === 'completed' && totals.accepted > 0;
+  return clean && see !== undefined ? [{ ...see, command: see.command.replace('FILE', rows) }] : steps;
 }
 
 function retries({ job, totals, codes }: Report): Step[] {

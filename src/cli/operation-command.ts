@@ -1,12 +1,39 @@
-import { Argument, Command, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { type Operation, type OperationName, OPERATIONS } from '../domain/operation.ts';
+import { fold } from './fold.ts';
+import { relationOption } from './relations.ts';
 import { type Flags, runOperation } from './run-operation.ts';
 
-const ABOUT: Record<OperationName, string> = {
-  check: 'ask how the two accounts of each row are related',
-  import: "write each row's friendship into the list of its from: silently, without consent",
-  add: 'add friends as a user would: consent, blocklists and limits apply',
-  'accounts-check': 'ask which of the accounts the app has',
+interface About {
+  text: string;
+  /** What the help says below the options. */
+  more?: string;
+}
+
+const ABOUT: Record<OperationName, About> = {
+  check: { text: 'ask how the two accounts of each row are related' },
+  import: { text: "write each row's friendship into the list of its from: silently, without consent" },
+  add: { text: 'add friends as a user would: consent, blocklists and limits apply' },
+  update: {
+    text: 'change remark, lists and custom fields of friends',
+    more:
+      'Only what a row gives is changed; its lists replace those the friend was in. An empty cell changes nothing. In ' +
+      'JSON lines an empty value ("remark":"") empties.',
+  },
+  delete: { text: "take each row's friendship out of the list of its from" },
+  'delete-all': {
+    text: 'take all friends out of the lists of accounts',
+    more:
+      'It empties whole lists for good, with remarks, groups and custom fields. What get reads of them before can be ' +
+      'imported again. A file of pairs is refused.',
+  },
+  get: { text: 'read the friend lists of accounts, with all fields' },
+  'get-list': { text: 'read fields of single friends, and of their profiles' },
+  'accounts-check': { text: 'ask which of the accounts the app has' },
+  'accounts-import': {
+    text: 'import accounts into the app, with nickname and picture',
+    more: 'Of accounts that the app has already it changes what a row gives.',
+  },
 };
 
 const FILE: Record<Operation['rows'], string> = {
@@ -14,12 +41,19 @@ const FILE: Record<Operation['rows'], string> = {
   accounts: 'CSV, TSV or JSON lines with a column account (or from), or an id a line; .gz too; - reads stdin',
 };
 
-/** `befriend check|import|add FILE`, `befriend accounts check FILE`: the whole job in one process. */
+/** The words of an operation's command: `accounts check`, `delete-all`. */
+export function wordsOf(operation: OperationName): string[] {
+  const [, ofAccounts] = /^accounts-(.+)$/.exec(operation) ?? [];
+  return ofAccounts === undefined ? [operation] : ['accounts', ofAccounts];
+}
+
+/** `befriend import FILE`, `befriend accounts check FILE`: the whole job in one process. */
 export function operationCommand(operation: OperationName, exit: (code: number) => void): Command {
-  const words = operation.split('-');
-  const { rows, writeSet } = OPERATIONS[operation];
+  const words = wordsOf(operation);
+  const { rows } = OPERATIONS[operation];
+  const { text, more } = ABOUT[operation];
   const command = new Command(words.at(-1))
-    .description(ABOUT[operation])
+    .description(text)
     .addArgument(new Argument('<file>', FILE[rows]))
     .option('--out <file>', 'results, one JSON line a row; - for stdout (default: <file>.<job>.results.jsonl)')
     .option('--rejects <file>', 'rows not accepted, with line and reason; - for stdout (default: <file>.rejects.jsonl)')
@@ -32,18 +66,53 @@ export function operationCommand(operation: OperationName, exit: (code: number) 
     .option('--json', 'the report as one JSON object on stdout')
     .option('--idempotency-key <key>', 'the same key always means the same job')
     .option('--new', 'start another job where an unfinished one of the same rows exists');
-  if (writeSet({}) !== 'none') {
-    command.option('--preflight', 'first check that the app has all accounts of the rows; if not, write nothing');
-  }
-  if (operation === 'check') {
-    const types = new Option('--type <type>', 'ask for both directions or for one').choices(['both', 'single']);
-    command.addOption(types.default('both'));
-  }
-  if (operation === 'add') {
-    command.option('--single', "write only into the list of the row's from");
-    command.option('--force', "add without the peer's consent");
-  }
+  for (const option of ownOptions(operation)) command.addOption(option);
   const example = `befriend ${words.join(' ')} ${rows === 'accounts' ? 'accounts.txt' : 'friends.csv'}`;
-  command.addHelpText('after', `\nExamples:\n  ${example} --dry-run    # sends nothing\n  ${example}`);
+  const examples = `Examples:\n  ${example} --dry-run    # sends nothing\n  ${example}`;
+  command.addHelpText('after', `\n${more === undefined ? '' : `${fold(more, 79)}\n\n`}${examples}`);
   return command.action(async (file: string, flags: Flags) => exit(await runOperation(operation, file, flags)));
+}
+
+/** Options that not every operation has. */
+function ownOptions(name: OperationName): Option[] {
+  const operation = OPERATIONS[name];
+  const options: Option[] = [];
+  if (operation.writes && operation.rows === 'pairs') {
+    options.push(
+      new Option('--preflight', 'first check that the app has all accounts of the rows; if not, write nothing'),
+    );
+  }
+  if (operation.verification({}) !== null) {
+    options.push(
+      new Option('--no-verify', 'ask no reads what came of writes in doubt: take answers at their word, else unknown'),
+    );
+  }
+  return [...options, ...(OPTIONS[name]?.() ?? [])];
+}
+
+const OPTIONS: Partial<Record<OperationName, () => Option[]>> = {
+  check: () => [
+    new Option('--type <type>', 'ask for both directions or for one').choices(['both', 'single']).default('both'),
+    relationOption('--expect <list>', 'rows with another relation are counted as unexpected and make the exit code 1'),
+  ],
+  add: () => [
+    new Option('--single', "write only into the list of the row's from"),
+    new Option('--force', "add without the peer's consent"),
+  ],
+  delete: () => [new Option('--both', 'also take from out of the list of to')],
+  'delete-all': () => [new Option('--both', "also take the account out of its friends' lists")],
+  'get-list': () => [
+    new Option(
+      '--tags <list>',
+      'the fields to read, with commas between them (default: remark, lists, source, time and wording)',
+    ).argParser(tagsOf),
+  ],
+};
+
+const TAG = /^Tag_(?:SNS|Profile)_(?:IM|Custom)_\w+$/;
+
+function tagsOf(list: string): string[] {
+  const tags = [...new Set(list.split(',').map((tag) => tag.trim()))];
+  if (tags.every((tag) => TAG.test(tag))) return tags;
+  throw new InvalidArgumentError('Tags are Tag_SNS_IM_…, Tag_SNS_Custom_…, Tag_Profile_IM_… and Tag_Profile_Custom_….');
 }

@@ -95,12 +95,13 @@ interface Seen {
 }
 
 function noteOf({ state, calls }: JobStatus, outlook: Outlook, { silentMs, here, others }: Seen): string | null {
-  const { trouble, limit, ceiling } = outlook;
+  const { trouble, limit, ceiling, throttled } = outlook;
   if (state === 'completed') return null;
   if (state !== 'running') return `${state}: no new calls`;
   if (trouble !== null) return `calls fail (${trouble}); trying again until they pass`;
   if (limit < 0.99 * ceiling) {
-    return `the service said "too fast": ${limit.toFixed(0)} of ${ceiling.toFixed(0)} calls/s are allowed for now`;
+    const whom = throttled === 'app' ? ' to the whole app (60011)' : '';
+    return `the service said "too fast"${whom}: ${limit.toFixed(0)} of ${ceiling.toFixed(0)} calls/s are allowed for now`;
   }
   if (silentMs < SILENT_MS) return others === 0 ? null : `shares the limit with ${plural(others, 'running job')}`;
   const silence = `no call for ${Math.floor(silentMs / 1000)} s`;

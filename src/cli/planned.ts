@@ -1,4 +1,4 @@
-import type { OperationName } from '../domain/operation.ts';
+import { type AnswerShape, type OperationName, OPERATIONS } from '../domain/operation.ts';
 import { type Totals, totalsOf } from '../domain/totals.ts';
 import type { Prepared } from '../intake/prepare.ts';
 import type { RejectSummary } from '../intake/rejects.ts';
@@ -46,6 +46,11 @@ export function plannedReport(
   };
 }
 
+/** Where a row may take more calls than are planned. */
+const MORE_CALLS: Partial<Record<AnswerShape, string>> = {
+  pages: ' at least: a list of more than about 500 friends takes several',
+};
+
 export function plannedText(report: PlannedReport, prepared: Prepared, asked: boolean): string {
   const { totals, calls } = report;
   const lines = [
@@ -55,7 +60,7 @@ export function plannedText(report: PlannedReport, prepared: Prepared, asked: bo
     `  invalid    ${count(totals.invalid)}`,
     `  duplicate  ${count(totals.duplicate)}`,
     `  accounts   ${count(prepared.accounts)}`,
-    `  calls      ${count(calls.planned)}`,
+    `  calls      ${count(calls.planned)}${MORE_CALLS[OPERATIONS[report.operation].answers] ?? ''}`,
     `  time       ${timeText(report)}`,
     ...rejectLines(prepared.rejects),
     ...(report.rejects ? [`  rejects    ${report.rejects}`] : []),

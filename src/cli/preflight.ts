@@ -6,8 +6,10 @@ import type { OperationName } from '../domain/operation.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { accountsOfSpool } from '../intake/accounts.ts';
 import type { Prepared } from '../intake/prepare.ts';
+import { JobBraked } from '../job.ts';
 import { REJECTS_FILE } from '../jobs/home.ts';
 import { ROLES } from '../jobs/roles.ts';
+import { isBraked } from '../results/report.ts';
 import { type CliContext, EXIT, PreflightRefused } from './context.ts';
 import { place, printFile } from './deliver.ts';
 import { count, plural } from './figures.ts';
@@ -104,9 +106,13 @@ async function checkAll(
   await follow(job).finally(() => roles.stop());
   const report = await job.report();
   if (report.state === 'completed') return job;
+  const notEnded = `the preflight of ${base} has not come to its end`;
+  if (isBraked(report)) {
+    return new PreflightRefused(`${notEnded}. ${new JobBraked(job.id).message} Nothing was written.`, EXIT.stopped);
+  }
   const why = report.reason ? ` (${report.reason})` : '';
   return new PreflightRefused(
-    `the preflight of ${base} has not come to its end: job ${job.id} is ${report.state}${why}. Nothing was written. ` +
+    `${notEnded}: job ${job.id} is ${report.state}${why}. Nothing was written. ` +
       `The same command again ${report.state === 'cancelled' ? 'begins a new one' : 'goes on with it'}.`,
     EXIT.stopped,
   );
@@ -145,8 +151,8 @@ function refusalText(
   parts.push('Nothing was written.');
   if (missing > 0) {
     parts.push(
-      `The missing accounts are listed in ${file}: import them into the app and run the same command again, or run it ` +
-        'without --preflight: then those rows fail with code 30003, and the others are done.',
+      `The missing accounts are listed in ${file}: import them into the app (befriend accounts import ${file}) and run ` +
+        'the same command again, or run it without --preflight: then those rows fail with code 30003, and the others are done.',
     );
   } else parts.push('Run the same command again.');
   return parts.join(' ');

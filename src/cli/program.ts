@@ -1,11 +1,11 @@
 import { Command } from 'commander';
-import { OPERATION_NAMES, OPERATIONS } from '../domain/operation.ts';
+import { OPERATION_NAMES } from '../domain/operation.ts';
 import { accountsCommand } from './accounts-command.ts';
 import { completionCommand } from './completion-command.ts';
 import { demoCommand } from './demo-command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { jobCommands } from './job-commands.ts';
-import { operationCommand } from './operation-command.ts';
+import { operationCommand, wordsOf } from './operation-command.ts';
 import { retryCommand } from './retry-command.ts';
 import { simulateCommand } from './simulate-command.ts';
 import { tellAllProblems } from './usage.ts';
@@ -37,8 +37,8 @@ export function createProgram(version: string, exit: (code: number) => void): Co
   const add = (heading: string, ...commands: Command[]): void => {
     for (const command of commands) program.addCommand(command.helpGroup(heading));
   };
-  const ofPairs = OPERATION_NAMES.filter((operation) => OPERATIONS[operation].rows === 'pairs');
-  add('Data:', ...ofPairs.map((operation) => operationCommand(operation, exit)), accountsCommand(exit));
+  const ofFriends = OPERATION_NAMES.filter((operation) => wordsOf(operation).length === 1);
+  add('Data:', ...ofFriends.map((operation) => operationCommand(operation, exit)), accountsCommand(exit));
   add('Jobs:', ...jobCommands(exit), retryCommand(exit));
   add('Run:', doctorCommand(exit), workerCommand(exit));
   add('Learn:', simulateCommand(exit), demoCommand(exit), completionCommand(exit));

@@ -70,9 +70,10 @@ function fitting(parts: readonly Part[], columns: number, stream: NodeJS.WriteSt
 export function readingLine({ rows, bytes: taken }: { rows: number; bytes: number }, total: number | null): Part[] {
   const read = `${count(rows)} rows`;
   if (total === null) return ['reading', read, bytes(taken)];
-  const percent = total === 0 ? 100 : Math.floor((100 * taken) / total);
-  const what = taken >= total ? 'sorting' : 'reading';
-  return [what, `${bar(percent)} ${percent} %`, read, `${bytes(taken)} of ${bytes(total)}`];
+  // Of a large input that takes longer than to read it, and nothing tells how far it is: no bar that stands at its end.
+  if (taken >= total) return ['sorting', read];
+  const percent = Math.floor((100 * taken) / total);
+  return ['reading', `${bar(percent)} ${percent} %`, read, `${bytes(taken)} of ${bytes(total)}`];
 }
 
 /** A running job: rows and time left, then calls, then rows that did not pass and what keeps it back, if there are. */
@@ -108,6 +109,6 @@ export function jobLines(operation: string, pace: Pace): Part[][] {
 const BAR = 10;
 
 function bar(percent: number): string {
-  const full = Math.round((percent / 100) * BAR);
+  const full = Math.floor((percent / 100) * BAR);
   return `${'█'.repeat(full)}${'░'.repeat(BAR - full)}`;
 }

@@ -2,11 +2,12 @@ import { styleText } from 'node:util';
 import { rowOfCode } from '../chat/codes.ts';
 import { OPERATIONS } from '../domain/operation.ts';
 import type { Status } from '../domain/outcome.ts';
-import { rateOf } from '../jobs/rate.ts';
+import { ceilingOf, type Limits } from '../jobs/rate.ts';
 import type { Report } from '../results/report.ts';
 import { count, duration, plural } from './figures.ts';
 import { fold } from './fold.ts';
-import { nextSteps } from './next-steps.ts';
+import { type Called, nextSteps } from './next-steps.ts';
+import { type RelationName, RELATIONS } from './relations.ts';
 
 const MEANING: Record<Status, string> = {
   ok: 'done',
@@ -15,13 +16,6 @@ const MEANING: Record<Status, string> = {
   failed: "the service's code says why",
   unknown: 'sent, and what came of it is not known: it may hold',
   skipped: 'never sent',
-};
-
-const RELATION: Record<string, string> = {
-  BothWay: 'each has the other',
-  AWithB: 'from has to',
-  BWithA: 'to has from',
-  NoRelation: 'no friendship',
 };
 
 type Style = Parameters<typeof styleText>[0];
@@ -36,15 +30,17 @@ const STYLE: Partial<Record<Status | Report['state'], Style>> = {
 };
 
 export interface TextOptions {
-  tuning: { callsPerSecond: number; windowMs: number };
+  tuning: Limits;
   /** Where it will be written: decides on colours. */
   stream: NodeJS.WriteStream;
   /** Whether it ends with what to type next. Default true. */
   steps?: boolean;
+  called?: Called;
 }
 
 /** The report as a person reads it, within 80 columns where ids and paths allow. */
-export function reportText(report: Report, { tuning, stream, steps: told = true }: TextOptions): string {
+export function reportText(report: Report, { tuning, stream, steps: told = true, called }: TextOptions): string {
+  const expect = called?.expected ?? [];
   const { totals, state } = report;
   const painted = (text: string, style?: Style) => (style === undefined ? text : styleText(style, text, { stream }));
   const width = Math.max(6, count(totals.rows).length);
@@ -55,9 +51,14 @@ export function reportText(report: Report, { tuning, stream, steps: told = true 
     const { meaning, advice } = rowOfCode(Number(code));
     return [row(`code ${code}`, rows), ...wrapped(meaning), ...wrapped(`→ ${advice}`)];
   });
-  const relations = mostFirst(report.relations).map(([name, rows]) => row(name, rows, RELATION[name]));
+  const relations = mostFirst(report.relations).map(([name, rows]) => row(name, rows, RELATIONS[name as RelationName]));
+  const unexpected = report.unexpected ?? 0;
+  const compared =
+    report.unexpected === undefined
+      ? []
+      : [row('unexpected', unexpected, `other than ${expect.join(', ')}`, unexpected > 0 ? 'yellow' : undefined)];
   const accounts = mostFirst(report.accounts ?? {}).map(([name, rows]) => row(name, rows));
-  const steps = told ? nextSteps(report) : [];
+  const steps = told ? nextSteps(report, called) : [];
   return [
     `${report.operation} ${report.job}: ${painted(state, STYLE[state])}`,
     ...(report.retryOf ? [`  retry of ${report.retryOf}`] : []),
@@ -69,7 +70,7 @@ export function reportText(report: Report, { tuning, stream, steps: told = true 
     row('accepted', totals.accepted),
     ...statuses.map((status) => row(`  ${status}`, totals[status], MEANING[status], STYLE[status])),
     ...(totals.open > 0 ? [row('  open', totals.open, 'not settled yet')] : []),
-    ...section(relations),
+    ...section([...relations, ...compared]),
     ...section(accounts),
     ...section(codes),
     '',
@@ -84,11 +85,12 @@ export function reportText(report: Report, { tuning, stream, steps: told = true 
 }
 
 function callLines({ calls, seconds, operation, state }: Report, tuning: TextOptions['tuning']): string[] {
-  const { planned, made, retried, throttled } = calls;
-  const limit = (rateOf(OPERATIONS[operation].command, tuning.callsPerSecond) * 1000) / tuning.windowMs;
+  const { planned, made, retried, throttled, lookups } = calls;
+  const limit = ceilingOf(OPERATIONS[operation].command, tuning);
   const extra = [
     ...(retried > 0 ? [`${count(retried)} of them retries`] : []),
     ...(throttled > 0 ? [`${count(throttled)} of them answered "too fast"`] : []),
+    ...(lookups > 0 ? [`and ${plural(lookups, 'call')} of other commands, to settle rows in doubt`] : []),
   ];
   const over = state === 'completed' || state === 'cancelled';
   return [

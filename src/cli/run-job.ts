@@ -16,9 +16,11 @@ import {
 } from './context.ts';
 import { deliver, printFile, printOutcomes } from './deliver.ts';
 import { count, plural } from './figures.ts';
+import { type Called, sameCommand } from './next-steps.ts';
 import type { Preflight } from './preflight.ts';
 import type { Progress } from './progress.ts';
 import { reach } from './reach.ts';
+import { compared, neverAnswered, type RelationName } from './relations.ts';
 import { reportText } from './report-text.ts';
 import { watch } from './watch.ts';
 
@@ -31,6 +33,10 @@ export interface JobFlags {
   preflight?: boolean;
   allowRejects?: boolean;
   idempotencyKey?: string;
+  /** Relations that rows of a check should have. Not part of the job: the same job may be looked at with others. */
+  expect?: RelationName[];
+  /** Of a check. */
+  type?: 'both' | 'single';
   /** Whether the report ends with what to type next. Default true. */
   steps?: boolean;
 }
@@ -51,6 +57,7 @@ export interface JobRun {
   outOf(job: JobStatus): string;
   /** Absent: the job has none. */
   rejects?: string;
+  called?: Called;
   flags: JobFlags;
   signal: AbortSignal;
   progress: Progress;
@@ -102,7 +109,20 @@ function problemsOf(flags: JobFlags): string[] {
     ...(printed.length > 1
       ? [`${printed.join(' and ')} ${printed.length === 2 ? 'both' : 'all'} want stdout: choose one.`]
       : []),
+    ...expectProblems(flags),
     ...(idempotencyKey === '' ? ['--idempotency-key is empty: is a variable not set?'] : []),
+  ];
+}
+
+function expectProblems({ detach: detached, expect = [], type = 'both' }: JobFlags): string[] {
+  const never = neverAnswered(expect, type);
+  return [
+    ...(detached && expect.length > 0
+      ? ['--detach returns before there are relations: leave --expect, and give it to befriend status JOB --watch.']
+      : []),
+    ...(never.length > 0
+      ? [`--expect ${never.join(',')} with --type single: such a check answers AWithB or NoRelation only.`]
+      : []),
   ];
 }
 
@@ -120,7 +140,7 @@ export async function detach(run: JobRun): Promise<number> {
 /** All roles in this process, from the first row to the report. */
 export async function runHere(run: JobRun): Promise<number> {
   const context = readContext('chat');
-  const { flags, rejects } = run;
+  const { flags, rejects, called } = run;
   return withBefriend(context, async (befriend) => {
     await reach(befriend, context, run.signal);
     const early = run.startsEarly ? befriend.work() : null;
@@ -136,11 +156,14 @@ export async function runHere(run: JobRun): Promise<number> {
     const out = flags.out ?? run.outOf(await job.status());
     const files = await deliver(job, { ...(rejects !== '-' && { rejects }), ...(out !== '-' && { out }) });
     if (rejects === '-' && files.rejects !== null) await printFile(files.rejects, process.stdout);
-    const final = { ...report, ...files, ...(preflight && { preflight }) };
+    const { expect } = flags;
+    const final = { ...compared(report, expect), ...files, ...(preflight && { preflight }) };
     // With --out - stdout carries the outcomes and nothing else, with --rejects - the rejects.
     const stream = flags.out === '-' || rejects === '-' ? process.stderr : process.stdout;
     const { tuning } = context.config;
-    stream.write(flags.json ? `${JSON.stringify(final)}\n` : reportText(final, { tuning, stream, steps: flags.steps }));
+    const text = () =>
+      reportText(final, { tuning, stream, steps: flags.steps, called: { ...called, expected: expect } });
+    stream.write(flags.json ? `${JSON.stringify(final)}\n` : text());
     return exitCodeOf(final, flags.allowRejects === true);
   });
 }
@@ -152,14 +175,14 @@ async function accept(befriend: Befriend, { submit, progress }: JobRun, context:
   if (job.prepared) warn(job.prepared);
   if (job.hint !== undefined) tell(`warning: ${job.hint}`);
   const { state, totals, retryOf } = await job.status();
+  // The same command again is the word to go on, also after the fix of a credentials fault.
+  if (state === 'paused' || state === 'stopped') await job.resume();
   const rows =
     retryOf === undefined
       ? `${plural(totals.accepted, 'row')} accepted of ${count(totals.rows)}`
       : `${plural(totals.accepted, 'row')} of job ${retryOf} to run again`;
   if (job.kind === 'created') process.stderr.write(`job ${job.id}: ${rows}\n`);
   else process.stderr.write(`job ${job.id}: going on with ${count(totals.open)} open of ${rows} (${state})\n`);
-  // The same command again is the word to go on, also after the fix of a credentials fault.
-  if (state === 'paused' || state === 'stopped') await job.resume();
   return taken;
 }
 
@@ -176,22 +199,25 @@ async function tellOthers(befriend: Befriend, mine: string, { config }: CliConte
 export async function follow(
   befriend: Befriend,
   job: SubmittedJob,
-  { signal, progress }: JobRun,
+  { signal, progress, called }: Pick<JobRun, 'signal' | 'progress' | 'called'>,
   { config }: CliContext,
 ): Promise<void> {
   try {
     await watch(befriend, job, { progress, here: true, signal });
   } catch (error) {
     if (!signal.aborted) throw error;
+    const again = sameCommand(called?.fresh);
     if (config.redisUrl !== null) {
       throw new Interrupted(
-        `interrupted. Workers of this Redis go on with job ${job.id}; the same command follows it again, and ` +
+        `interrupted. Workers of this Redis go on with job ${job.id}; ${again} follows it again, and ` +
           `befriend pause ${job.id} stops it.`,
       );
     }
     // Paused, so that no other command of this home goes on with it unasked.
     const paused = await within(job.pause('interrupted'), PAUSE_MS);
-    throw new Interrupted(`interrupted. ${paused === null ? notKnown(job.id) : WAYS_ON[paused.value](job.id)}`);
+    throw new Interrupted(
+      `interrupted. ${paused === null ? notKnown(job.id, again) : WAYS_ON[paused.value](job.id, again)}`,
+    );
   }
 }
 
@@ -199,18 +225,18 @@ export async function follow(
 const PAUSE_MS = 2000;
 
 /** How to go on, by the state that the pause found or made. */
-const WAYS_ON: Record<JobState, (id: string) => string> = {
-  paused: (id) => `Job ${id} is paused: the same command goes on with it.`,
+const WAYS_ON: Record<JobState, (id: string, again: string) => string> = {
+  paused: (id, again) => `Job ${id} is paused: ${again} goes on with it.`,
   running: (id) => `Job ${id} is still running: befriend pause ${id} stops it.`,
-  stopped: (id) => `Job ${id} had stopped: befriend status ${id} says why, and the same command goes on with it.`,
+  stopped: (id, again) => `Job ${id} had stopped: befriend status ${id} says why, and ${again} goes on with it.`,
   cancelled: (id) => `Job ${id} was cancelled meanwhile: befriend status ${id} shows what was done.`,
   completed: (id) => `Job ${id} was completed already: befriend results ${id} prints its outcomes.`,
 };
 
-function notKnown(id: string): string {
+function notKnown(id: string, again: string): string {
   return (
     `Redis does not answer, so it is not known whether job ${id} is paused. When it answers, befriend status ${id} ` +
-    'tells, and the same command goes on with it.'
+    `tells, and ${again} goes on with it.`
   );
 }
 

@@ -18,6 +18,7 @@ import {
   withBefriend,
 } from './context.ts';
 import { checkTargets } from './deliver.ts';
+import { quoted } from './next-steps.ts';
 import { plannedReport, plannedText } from './planned.ts';
 import { forecast } from './forecast.ts';
 import { intakeOnly } from './intake-only.ts';
@@ -32,9 +33,12 @@ export interface Flags extends JobFlags {
   name?: string;
   priority: Priority;
   new?: boolean;
-  type?: 'both' | 'single';
   single?: boolean;
   force?: boolean;
+  both?: boolean;
+  tags?: string[];
+  /** False: --no-verify. */
+  verify?: boolean;
 }
 
 /** What one operation command works on, all of it from its arguments. */
@@ -71,6 +75,10 @@ export async function runOperation(operation: OperationName, file: string, flags
     startsEarly: !flags.preflight,
     outOf: ({ id }) => `${base}.${id}.results.jsonl`,
     rejects: flags.rejects ?? `${base}.rejects.jsonl`,
+    called: {
+      ...(file !== '-' && { rows: `${quoted(file)}${flags.looseIds ? ' --loose-ids' : ''}` }),
+      fresh: flags.new,
+    },
     flags,
     signal,
     progress,
@@ -80,7 +88,9 @@ export async function runOperation(operation: OperationName, file: string, flags
     if (file !== '-') await checkFile(file);
     await checkTargets(file === '-' ? null : file, [
       ...(flags.out !== undefined && flags.out !== '-' ? [{ name: '--out', path: flags.out }] : []),
-      ...(run.rejects === '-' ? [] : [{ name: '--rejects', path: run.rejects }]),
+      ...(run.rejects === '-'
+        ? []
+        : [{ name: flags.rejects === undefined ? 'the rejects file' : '--rejects', path: run.rejects }]),
       ...(flags.preflight ? [{ name: 'the list of missing accounts', path: missingPath(base) }] : []),
     ]);
     if (flags.dryRun) return await dryRun(run);
@@ -93,16 +103,12 @@ export async function runOperation(operation: OperationName, file: string, flags
 }
 
 function submissionOf(operation: OperationName, flags: Flags): Submission {
-  const { type, single = false, force = false } = flags;
-  const options: Record<OperationName, OperationOptions> = {
-    check: { type },
-    import: {},
-    add: { single, force },
-    'accounts-check': {},
-  };
+  const { type, single, force, both, tags, verify } = flags;
+  // Each command has only those that its operation knows; what is absent is no part of the job's identity.
+  const options: OperationOptions = { type, single, force, both, tags, ...(verify === false && { noVerify: true }) };
   return {
     operation,
-    options: options[operation],
+    options,
     name: flags.name,
     priority: flags.priority,
     idempotencyKey: flags.idempotencyKey,
@@ -146,7 +152,8 @@ function checkAccounts(befriend: Befriend, prepared: Prepared, run: Run, context
     base: run.base,
     looseIds: run.flags.looseIds,
     signal: run.signal,
-    follow: (job) => follow(befriend, job, run, context),
+    // Its job is found again with --new too.
+    follow: (job) => follow(befriend, job, { signal: run.signal, progress: run.progress }, context),
     say: tell,
   });
 }

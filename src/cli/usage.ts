@@ -21,8 +21,12 @@ function collect(command: Command, problems: string[]): void {
   let unknown: string[] = [];
   command.error = ((message: string, options?: { code?: string }) => {
     const problem = message.replace(/^error: /, '').replace('\n', ' ');
-    if (options?.code === 'commander.unknownCommand') {
-      throw new UsageError(`${problem}. befriend --help lists all commands.`);
+    // Without a command nothing will run that could tell it later.
+    const isGroup = command.commands.length > 0;
+    if (isGroup && ['commander.unknownCommand', 'commander.unknownOption'].includes(options?.code ?? '')) {
+      const listed =
+        command.parent === null ? 'befriend --help lists all' : `befriend ${pathOf(command)} --help lists its`;
+      throw new UsageError(`${problem}. ${listed} commands.`);
     }
     // What stands behind an unknown option may be its value.
     if (options?.code === 'commander.excessArguments' && unknown.length > 0) return;
@@ -42,7 +46,9 @@ function collect(command: Command, problems: string[]): void {
 function collectFrom(place: Option | Argument, name: string, problems: string[]): void {
   const parse = place.parseArg;
   if (parse === undefined) return;
-  place.parseArg = <T>(value: string, previous: T): T => {
+  place.parseArg = <T>(value: string | undefined, previous: T): T => {
+    // An option without its value: told already.
+    if (value === undefined) return previous;
     try {
       return parse(value, previous);
     } catch (error) {

@@ -4,6 +4,8 @@ import { isoOf } from '../chat/usersig-check.ts';
 import { readUserSig } from '../chat/usersig.ts';
 import type { ChatConfig } from '../config.ts';
 import type { Finding } from '../domain/finding.ts';
+import { OPERATIONS } from '../domain/operation.ts';
+import { ceilingOf } from '../jobs/rate.ts';
 import type { Probed } from '../jobs/probe.ts';
 import type { Tuning } from '../jobs/roles.ts';
 
@@ -77,19 +79,19 @@ function splitAdvice(text: string): { text: string; advice: string } {
 }
 
 /** How fast it answers, and whether that is fast enough for the limit. */
-export function judgeAnswers(probes: readonly Probed[], { callsPerSecond, windowMs, concurrency }: Tuning): Finding[] {
+export function judgeAnswers(probes: readonly Probed[], tuning: Tuning): Finding[] {
   const times = probes.filter(({ verdict }) => verdict.kind === 'accepted').map(({ tookMs }) => tookMs);
   if (times.length === 0) return [];
   const p50 = times.toSorted((a, b) => a - b)[times.length >> 1] as number;
-  const rate = (callsPerSecond * 1000) / windowMs;
-  const mostMs = (concurrency / rate) * 1000;
+  const rate = ceilingOf(OPERATIONS.check.command, tuning);
+  const mostMs = (tuning.concurrency / rate) * 1000;
   const text = `${shown(p50)} at the median of ${times.length}`;
   if (p50 <= mostMs) return [{ level: 'ok', area: 'answers', text }];
   return [
     {
       level: 'warning',
       area: 'answers',
-      text: `${text}: too slow for ${rate} calls/s by one process with ${concurrency} at once`,
+      text: `${text}: too slow for ${rate} calls/s by one process with ${tuning.concurrency} at once`,
       advice: 'Raise BEFRIEND_CONCURRENCY, or run several workers.',
     },
   ];

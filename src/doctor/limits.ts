@@ -7,10 +7,12 @@ const ALARM = 0.8;
 /** Measuring and recovery leave crumbs. */
 const NEARLY_ALL = 0.995;
 
-export function judgeLimit({ callsPerSecond, windowMs }: Tuning): Finding {
+export function judgeLimit({ callsPerSecond, appCallsPerSecond, windowMs }: Tuning): Finding {
   const area = 'limit';
   const rate = (callsPerSecond * 1000) / windowMs;
-  const text = `${round(rate)} calls/s of each friend command, ${Math.round((100 * rate) / FRIEND_CALLS_PER_SECOND)} % of the documented ${FRIEND_CALLS_PER_SECOND}`;
+  const share = Math.round((100 * rate) / FRIEND_CALLS_PER_SECOND);
+  const whole = appCallsPerSecond === null ? '' : `; ${round((appCallsPerSecond * 1000) / windowMs)} of the whole app`;
+  const text = `${round(rate)} calls/s of each friend command, ${share} % of the documented ${FRIEND_CALLS_PER_SECOND}${whole}`;
   if (rate > FRIEND_CALLS_PER_SECOND) {
     const advice = 'Above it calls are refused (60007), unless the vendor raised it: lower CHAT_CALLS_PER_SECOND.';
     return { level: 'warning', area, text, advice };
@@ -24,17 +26,23 @@ export function judgeLimit({ callsPerSecond, windowMs }: Tuning): Finding {
   };
 }
 
-/** `shares`: what of its ceiling each command may use now. */
-export function judgeRates(shares: Readonly<Record<string, number>>): Finding {
+/** What of its ceiling each command may use now, and what of every ceiling the app may. */
+export interface Shares {
+  app: number;
+  commands: Readonly<Record<string, number>>;
+}
+
+export function judgeRates({ app, commands }: Shares): Finding {
   const area = 'rate in force';
-  const reduced = Object.entries(shares).filter(([, share]) => share < NEARLY_ALL);
+  const reduced = Object.entries({ 'all commands': app, ...commands }).filter(([, share]) => share < NEARLY_ALL);
   if (reduced.length === 0) return { level: 'ok', area, text: 'the whole limit' };
+  const lower =
+    app < NEARLY_ALL ? 'CHAT_APP_CALLS_PER_SECOND (the service said 60011: the whole app)' : 'CHAT_CALLS_PER_SECOND';
   return {
     level: 'warning',
     area,
-    text: `lowered after throttling: ${reduced.map(([command, share]) => `${command} ${Math.round(share * 100)} %`).join(', ')}`,
-    advice:
-      'It recovers by 5 % of the limit a second. If it repeats, somebody else calls: lower CHAT_CALLS_PER_SECOND.',
+    text: `lowered after throttling: ${reduced.map(([what, share]) => `${what} ${Math.round(share * 100)} %`).join(', ')}`,
+    advice: `It recovers by 5 % of the limit a second. If it repeats, somebody else calls: lower ${lower}.`,
   };
 }
 

@@ -4,7 +4,7 @@ import type { Finding } from '../domain/finding.ts';
 import { OPERATIONS } from '../domain/operation.ts';
 import { keysOf } from '../jobs/keys.ts';
 import { createLedger } from '../jobs/ledger.ts';
-import { shareInForce } from '../limiter/in-force.ts';
+import { sharesInForce } from '../limiter/in-force.ts';
 import type { Log } from '../log.ts';
 import { connectRedis, type RedisAddress } from '../redis/connection.ts';
 import { connectEmbeddedRedis } from '../redis/embedded.ts';
@@ -13,7 +13,7 @@ import { inspectRedis, judgeRedis } from '../redis/inspect.ts';
 import { refusalOf } from '../redis/refusal.ts';
 import { checkWrite } from '../redis/write-check.ts';
 import { wordsOf } from './group.ts';
-import { judgeRates } from './limits.ts';
+import { judgeRates, type Shares } from './limits.ts';
 import { judgeJobs } from './machine.ts';
 
 export interface RedisParts {
@@ -92,10 +92,11 @@ async function jobsOf(redis: Redis, sdkAppId: number) {
   return jobs.filter((job) => job !== null);
 }
 
-async function ratesOf(redis: Redis, sdkAppId: number): Promise<Record<string, number>> {
-  const commands = new Set(Object.values(OPERATIONS).map(({ command }) => command));
-  const shares = await Promise.all(
-    [...commands].map(async (command) => [command, await shareInForce(redis, sdkAppId, command)] as const),
-  );
-  return Object.fromEntries(shares);
+async function ratesOf(redis: Redis, sdkAppId: number): Promise<Shares> {
+  const names = [...new Set(Object.values(OPERATIONS).map(({ command }) => command))];
+  const shares = await Promise.all(names.map((command) => sharesInForce(redis, sdkAppId, command)));
+  return {
+    app: Math.min(...shares.map(({ app }) => app)),
+    commands: Object.fromEntries(names.map((name, n) => [name, shares[n]!.command])),
+  };
 }

@@ -1,4 +1,4 @@
-import type { JobState, JobStatus } from '../domain/job.ts';
+import type { CallCounts, JobState, JobStatus } from '../domain/job.ts';
 import { type OperationName, OPERATIONS } from '../domain/operation.ts';
 import { ACCOUNT_STATUSES, type AccountStatus } from '../domain/outcome.ts';
 import type { Totals } from '../domain/totals.ts';
@@ -17,9 +17,11 @@ export interface Report {
   codes: Record<string, number>;
   /** Rows by relation, of a check. */
   relations: Record<string, number>;
+  /** Rows with a relation other than those that were expected; only where some were. */
+  unexpected?: number;
   /** Rows by AccountStatus; only of a check of accounts. */
   accounts?: Record<AccountStatus, number>;
-  calls: { planned: number; made: number; throttled: number; retried: number };
+  calls: CallCounts;
   /** From submission to the end, or to now. */
   seconds: number;
   callsPerSecond: number;
@@ -57,9 +59,14 @@ function accountsOf(counted: Record<string, number>): Record<AccountStatus, numb
   return Object.fromEntries(counts) as Record<AccountStatus, number>;
 }
 
-/** 0: every row holds or waits for its peer, none invalid. 1: finished with others. 3: not finished. */
+/** Whether the failure brake stopped the job: its reason then begins so (`jobs/record.lua`). */
+export function isBraked({ state, reason }: Pick<Report, 'state' | 'reason'>): boolean {
+  return state === 'stopped' && reason !== undefined && reason.startsWith('failure brake:');
+}
+
+/** 0: every row holds or waits for its peer, none invalid or unexpected. 1: finished with others. 3: not finished. */
 export function exitCodeOf(report: Report, allowRejects: boolean): 0 | 1 | 3 {
   if (report.state !== 'completed') return 3;
   const { failed, unknown, skipped, open, invalid } = report.totals;
-  return failed + unknown + skipped + open > 0 || (invalid > 0 && !allowRejects) ? 1 : 0;
+  return failed + unknown + skipped + open + (report.unexpected ?? 0) > 0 || (invalid > 0 && !allowRejects) ? 1 : 0;
 }

@@ -265,7 +265,8 @@ describe('credentials that fail in the middle: the job stops, and the same comma
     expectNoSecret(stopped);
     expect({ code: stopped.code, text, says: text.includes(says) }).toMatchObject({ code: 3, says: true });
     expect(text).toContain(`code ${code}`);
-    expect(text).toContain('the same command again');
+    // With --new it would begin another job.
+    expect(text).toContain('the same command without --new');
 
     await simulator.setFaults('none');
     const again = await check({}, '--out', `stopped-${code}.jsonl`);

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { wordsOf } from '../../src/cli/operation-command.ts';
 import type { Accepts, DirtyCase } from '../intake/dirty/case.ts';
 import { ACCEPTED, REFUSED } from '../intake/dirty/corpus.ts';
 import { COMPRESSED_LIMIT, type Finished, outcomesIn, type Workplace, workplace } from '../support/command.ts';
@@ -46,9 +47,9 @@ describe('the corpus', () => {
     }
   });
 
-  async function runCase({ file, bytes, looseIds }: DirtyCase): Promise<Finished> {
+  async function runCase({ file, bytes, looseIds, operation = 'import' }: DirtyCase): Promise<Finished> {
     writeFileSync(join(place.dir, file), bytes());
-    return dryRun(file, ...(looseIds ? ['--loose-ids'] : []));
+    return place.run(...wordsOf(operation), '--dry-run', file, ...(looseIds ? ['--loose-ids'] : []));
   }
 
   it.each(named(ACCEPTED))('plans %s', async (_, dirty) => {

@@ -1,9 +1,11 @@
 /** `befriend doctor`: on a healthy set-up, and on each broken one. It goes on after a problem, and never tells a secret. */
 import { rmSync, writeFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { makeUserSig } from '../../src/chat/usersig.ts';
 import type { Finding } from '../../src/domain/finding.ts';
+import { httpServer, type Seen } from '../chat/support/servers.ts';
 import { COMPRESSED_LIMIT, type Workplace, workplace } from '../support/command.ts';
 import { type OddServers, oddServers } from '../support/odd-servers.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
@@ -185,6 +187,20 @@ test('an API that is away, or another server in its place: exit 4', async () => 
   expect({ code: away.code, problems: areas(away, 'problem') }).toEqual({ code: 4, problems: ['connection'] });
   const web = await doctor({ CHAT_BASE_URL: `http://127.0.0.1:${await odd.web()}` });
   expect({ code: web.code, problems: areas(web, 'problem') }).toEqual({ code: 4, problems: ['answers'] });
+});
+
+test('a clock that is off is a warning, by the Date of the answers', async () => {
+  const tenMinutesOn = new Date(Date.now() + 600_000).toUTCString();
+  // The simulator itself, but for its clock.
+  const forward = async ({ target, body }: Seen, response: ServerResponse): Promise<void> => {
+    const answer = await fetch(new URL(target, simulator.url), { method: 'POST', body });
+    response.setHeader('date', tenMinutesOn).end(await answer.text());
+  };
+  const { url } = await httpServer((seen, response) => void forward(seen, response));
+  const off = await doctor({ CHAT_BASE_URL: url });
+  expect({ code: off.code, warnings: areas(off, 'warning') }).toEqual({ code: 0, warnings: ['clock'] });
+  expect(textOf(off, 'clock')).toMatch(/^this machine is (59\d|600) s behind the API .*NTP/);
+  expect(areas(off, 'ok')).toContain('credentials');
 });
 
 test('a rate that throttling has lowered is a warning', async () => {

@@ -27,7 +27,14 @@ test.each([
   { args: ['--out', 'friends.csv'], says: 'is also the input' },
   { args: ['--rejects', './friends.csv'], says: 'is also the input' },
   { args: ['--out', 'x', '--rejects', 'x'], says: 'is also --out' },
-  { args: ['--out', 'no/such/folder'], says: 'cannot be written' },
+  {
+    args: ['--out', 'no/such/folder'],
+    says: '--out no/such/folder cannot be written: there is no such folder. Nothing',
+  },
+  {
+    args: ['--out', 'friends.csv/x'],
+    says: '--out friends.csv/x cannot be written: a file is where its folder should',
+  },
   { args: ['--out', '.'], says: 'is a directory' },
   { args: ['--out', 'x'.repeat(300)], says: 'has too long a name' },
   ...(process.platform === 'linux' ? [{ args: ['--out', '/proc/x'], says: 'cannot be written' }] : []),

@@ -15,6 +15,7 @@ const jobWith = (given: { made?: number; retried?: number; closed?: number; stat
 const outlook = (jobs: Outlook['jobs'] = [], given: Partial<Outlook> = {}): Outlook => ({
   ceiling: 200,
   limit: 200,
+  throttled: null,
   jobs,
   lastDelayMs: 0,
   trouble: null,
@@ -69,6 +70,11 @@ test.each([
     'calls fail (connection refused); trying again until they pass',
   ],
   ['a lowered limit', { limit: 100 }, 'the service said "too fast": 100 of 200 calls/s are allowed for now'],
+  [
+    'a lowered limit of the app',
+    { limit: 100, throttled: 'app' as const },
+    'the service said "too fast" to the whole app (60011): 100 of 200 calls/s are allowed for now',
+  ],
 ])('%s is said, with what befriend does about it', (_, given, says) => {
   const { note, secondsLeft } = openPace(true)(jobWith({}), outlook([], given), 0);
   expect(note).toBe(says);

@@ -109,6 +109,7 @@ test('a dry run checks too when it is asked to, and leaves no job of the rows', 
 });
 
 test('what could not be checked is not taken for there', async () => {
+  place.env.BEFRIEND_BRAKE_AFTER = '0';
   await simulator.setFaults({ calls: { commands: ['account_check'], codes: { 70500: 1 } } });
   const { code, stdout, stderr } = await place.run('import', file, '--preflight');
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
@@ -116,6 +117,26 @@ test('what could not be checked is not taken for there', async () => {
     /1,202 of 1,202 accounts could not be checked: befriend results accounts-check-[\w-]+ --status failed,\S+ says why\. Nothing was written\./,
   );
   expect(existsSync(listOf())).toBe(false);
+  expect(await calls('friend_import')).toBe(0);
+});
+
+test('a check that the failure brake stopped ends with 3 and what to do; forced, the same command goes on', async () => {
+  await simulator.setFaults({ calls: { commands: ['account_check'], codes: { 70500: 1 } } });
+  const braked = await place.run('import', file, '--preflight');
+  expect({ code: braked.code, stdout: braked.stdout }).toEqual({ code: 3, stdout: '' });
+  const [, job = ''] = /has not come to its end\. Job (\S+) was stopped by the failure brake/.exec(braked.stderr) ?? [];
+  expect(braked.stderr).toContain(`befriend resume ${job} --force goes on`);
+  const again = await place.run('import', file, '--preflight');
+  expect({ code: again.code, stderr: again.stderr }).toEqual({
+    code: 3,
+    stderr: expect.stringContaining(`befriend: Job ${job} was stopped by the failure brake`) as string,
+  });
+  await simulator.setFaults('none');
+  expect((await place.run('resume', job, '--force')).code).toBe(0);
+  // What failed before stays failed: these accounts are not known to be there.
+  const forced = await place.run('import', file, '--preflight');
+  expect(forced.code).toBe(1);
+  expect(forced.stderr).toMatch(/of 1,202 accounts could not be checked: befriend results \S+ --status failed/);
   expect(await calls('friend_import')).toBe(0);
 });
 

@@ -93,10 +93,12 @@ test('intake shows rows and bytes, of how many where that is known, and says whe
   expect(readingLine({ rows: 1200, bytes: 34_500_000 }, null)).toEqual(['reading', '1,200 rows', '34.5 MB']);
   expect(readingLine({ rows: 1200, bytes: 25_000_000 }, 100_000_000)).toEqual([
     'reading',
-    '███░░░░░░░ 25 %',
+    '██░░░░░░░░ 25 %',
     '1,200 rows',
     '25.0 MB of 100.0 MB',
   ]);
-  expect(readingLine({ rows: 5000, bytes: 800 }, 800)[0]).toBe('sorting');
-  expect(readingLine({ rows: 0, bytes: 0 }, 0)[1]).toBe('██████████ 100 %');
+  expect(readingLine({ rows: 5000, bytes: 800 }, 800)).toEqual(['sorting', '5,000 rows']);
+  expect(readingLine({ rows: 0, bytes: 0 }, 0)).toEqual(['sorting', '0 rows']);
+  // Full is done, and nothing else is.
+  expect(readingLine({ rows: 5000, bytes: 999 }, 1000)[1]).toBe('█████████░ 99 %');
 });

@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { openBefriend } from '../../src/befriend.ts';
-import { follow, type JobRun } from '../../src/cli/run-job.ts';
+import { follow } from '../../src/cli/run-job.ts';
 import { type CallConfig, readConfig } from '../../src/config.ts';
 import type { Finding } from '../../src/domain/finding.ts';
 import { createLog } from '../../src/log.ts';
@@ -168,20 +168,21 @@ describe('Ctrl-C', () => {
     { state: 'completed', says: 'was completed already' },
     { state: 'cancelled', says: 'was cancelled meanwhile' },
     { state: 'running', says: 'is paused: the same command goes on with it' },
-  ])('a job that is $state $says', async ({ state, says }) => {
+    { state: 'running', fresh: true, says: 'is paused: the same command without --new goes on with it' },
+  ])('a job that is $state $says', async ({ state, says, fresh = false }) => {
     const place = at(`redis://127.0.0.1:${port}`);
     const config = readConfig(place.env, { need: 'chat' }) as CallConfig;
     const log = createLog({ level: 'silent', secrets: [] });
     const befriend = await openBefriend({ config, env: place.env, log });
     onTestFinished(() => befriend.close());
-    const rows = [{ from: state, to: 'b' }];
+    const rows = [{ from: `${state}-${fresh}`, to: 'b' }];
     const job = await befriend.submit({ kind: 'rows', rows }, { operation: 'import' });
     if (state === 'completed') {
       befriend.work();
       await job.done();
     }
     if (state === 'cancelled') await job.cancel();
-    const run = { signal: AbortSignal.abort(), progress: { show() {}, end() {} } } as unknown as JobRun;
+    const run = { signal: AbortSignal.abort(), progress: { show() {}, end() {} }, called: { fresh } };
     // As with the private Redis, where nobody else would go on with it.
     const following = follow(befriend, job, run, { config: { ...config, redisUrl: null }, log });
     await expect(following).rejects.toThrow(`interrupted. Job ${job.id} ${says}`);

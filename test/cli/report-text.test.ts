@@ -1,15 +1,17 @@
 /** The report and what to do next, letter for letter, as a person reads them. */
+import { execFileSync } from 'node:child_process';
 import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CODE_ROWS } from '../../src/chat/codes.ts';
-import { nextSteps } from '../../src/cli/next-steps.ts';
+import { type Called, nextSteps, quoted } from '../../src/cli/next-steps.ts';
+import type { RelationName } from '../../src/cli/relations.ts';
 import { reportText } from '../../src/cli/report-text.ts';
 import { type IntakeTotals, totalsOf } from '../../src/domain/totals.ts';
 import type { Report } from '../../src/results/report.ts';
 
 const JOB = 'import-20261121-100000-4f2a1b2c';
-const TUNING = { callsPerSecond: 200, windowMs: 1000 };
+const TUNING = { callsPerSecond: 200, appCallsPerSecond: null, windowMs: 1000 };
 
 /** The environment decides on colours too. */
 beforeEach(() => {
@@ -32,7 +34,7 @@ const report = (given: Partial<Report> = {}): Report => ({
   totals: totalsOf(intake(10), { ok: 10 }),
   codes: {},
   relations: {},
-  calls: { planned: 3, made: 3, throttled: 0, retried: 0 },
+  calls: { planned: 3, made: 3, throttled: 0, retried: 0, lookups: 0 },
   seconds: 0.4,
   callsPerSecond: 7.5,
   results: `friends.csv.${JOB}.results.jsonl`,
@@ -63,7 +65,7 @@ const EVERYTHING: Partial<Report> = {
     unknown: 10,
   }),
   codes: { 30001: 300, 30014: 200, 30006: 40, 30539: 50, 39999: 20 },
-  calls: { planned: 123_456, made: 125_000, throttled: 12, retried: 1544 },
+  calls: { planned: 123_456, made: 125_000, throttled: 12, retried: 1544, lookups: 0 },
   seconds: 700.2,
   rejects: 'friends.csv.rejects.jsonl',
 };
@@ -122,6 +124,26 @@ test('completed, with everything that may come of rows', () => {
   ]);
 });
 
+test('a check compared with what was expected; reads that settled rows in doubt', () => {
+  const given: Partial<Report> = {
+    operation: 'check',
+    relations: { BothWay: 9, AWithB: 1 },
+    calls: { planned: 3, made: 3, throttled: 0, retried: 0, lookups: 1 },
+  };
+  const text = (unexpected: number, expected: RelationName[]) =>
+    reportText(report({ ...given, unexpected }), { tuning: TUNING, stream: stream(false), called: { expected } });
+  expect(text(1, ['BothWay']).split('\n').slice(5, 12)).toEqual([
+    '',
+    '  BothWay           9  each has the other',
+    '  AWithB            1  from has to',
+    '  unexpected        1  other than BothWay',
+    '',
+    '  calls    3 made, 3 planned',
+    '           and 1 call of other commands, to settle rows in doubt',
+  ]);
+  expect(text(0, ['BothWay', 'AWithB'])).toContain('\n  unexpected        0  other than BothWay, AWithB\n');
+});
+
 test('completed without a fault: only what there is', () => {
   expect(linesOf({})).toEqual([
     'import import-20261121-100000-4f2a1b2c: completed',
@@ -166,7 +188,7 @@ test('a check of accounts counts both, and says how to find the missing ones; it
     linesOf({
       operation: 'accounts-check',
       accounts: { Imported: 3, NotImported: 7 },
-      calls: { planned: 450, made: 450, throttled: 0, retried: 0 },
+      calls: { planned: 450, made: 450, throttled: 0, retried: 0, lookups: 0 },
       seconds: 4.6,
     }),
   ).toEqual([
@@ -184,9 +206,9 @@ test('a check of accounts counts both, and says how to find the missing ones; it
     '  results  friends.csv.import-20261121-100000-4f2a1b2c.results.jsonl',
     '',
     'next:',
-    '  befriend results import-20261121-100000-4f2a1b2c | grep NotImported',
-    '      the accounts that the app does not have: import them before their',
-    '      friendships',
+    '  befriend results import-20261121-100000-4f2a1b2c --account NotImported',
+    '      the accounts that the app does not have: befriend accounts import takes',
+    '      them in',
     '',
   ]);
 });
@@ -252,7 +274,7 @@ test('running: seen from elsewhere', () => {
     linesOf({
       state: 'running',
       totals: totalsOf(intake(2_000_000), { ok: 1_500_000 }),
-      calls: { planned: 2_000_000, made: 1_500_000, throttled: 0, retried: 0 },
+      calls: { planned: 2_000_000, made: 1_500_000, throttled: 0, retried: 0, lookups: 0 },
       seconds: 7600,
       results: null,
     }),
@@ -360,7 +382,7 @@ test('lines fit a terminal of 80 columns, whatever code comes, in a job of a hun
     totals,
     codes: Object.fromEntries([...codes, 404, 29_999].map((code) => [code, 20_000_000])),
     relations: { AWithB: 12_000_000, BothWay: 100_000_000, BWithA: 1, NoRelation: 2 },
-    calls: { planned: 9_876_543, made: 9_999_999, throttled: 1_200_000, retried: 1_500_000 },
+    calls: { planned: 9_876_543, made: 9_999_999, throttled: 1_200_000, retried: 1_500_000, lookups: 7_000 },
     seconds: 70_000.2,
   });
   expect(lines.length).toBeGreaterThan(3 * codes.length);
@@ -393,7 +415,8 @@ test('colours are for terminals, and change no letter', () => {
 });
 
 describe('what to do next', () => {
-  const commands = (given: Partial<Report>) => nextSteps(report(given)).map(({ command }) => command);
+  const commands = (given: Partial<Report>) =>
+    nextSteps(report(given), { expected: ['BothWay'] }).map(({ command }) => command);
   const settled = (of: Parameters<typeof totalsOf>[1], invalid = 0) => totalsOf(intake(10 + invalid, invalid), of);
   const LOOK = (statuses: string) => `befriend results ${JOB} --status ${statuses}`;
   const RETRY = `befriend retry ${JOB}`;
@@ -409,11 +432,36 @@ describe('what to do next', () => {
     ['an add that holds or waits', { operation: 'add', totals: settled({ ok: 9, pending: 1 }) }, CHECK],
     ['an import of nothing', { totals: totalsOf(intake(0), {}) }],
     ['a check that was answered', { operation: 'check' }],
+    [
+      'a stop by the failure brake',
+      { state: 'stopped', reason: 'failure brake: 600 of the first 1000 outcomes' },
+      LOOK('failed,unknown'),
+      `befriend resume ${JOB} --force`,
+      `befriend cancel ${JOB}`,
+    ],
+    [
+      'a stop by credentials',
+      { state: 'stopped', reason: 'code 70001' },
+      'the same command again',
+      `befriend cancel ${JOB}`,
+    ],
+    ['a check as expected', { operation: 'check', relations: { BothWay: 10 }, unexpected: 0 }],
+    [
+      'a check with other relations than expected',
+      { operation: 'check', relations: { AWithB: 3, BothWay: 6, NoRelation: 1 }, unexpected: 4 },
+      `befriend results ${JOB} --relation AWithB,NoRelation`,
+    ],
+    ['an update that holds', { operation: 'update' }, 'befriend get-list FILE'],
+    ['a delete that holds', { operation: 'delete' }, 'befriend check FILE --type single --expect NoRelation'],
+    ['lists that were emptied', { operation: 'delete-all' }, 'befriend get FILE'],
+    ['lists that were read', { operation: 'get' }],
+    ['friends that were read', { operation: 'get-list' }],
+    ['accounts that were imported', { operation: 'accounts-import' }, 'befriend accounts check FILE'],
     ['accounts that are all there', { operation: 'accounts-check', accounts: { Imported: 10, NotImported: 0 } }],
     [
       'accounts that are not all there',
       { operation: 'accounts-check', accounts: { Imported: 9, NotImported: 1 } },
-      `befriend results ${JOB} | grep NotImported`,
+      `befriend results ${JOB} --account NotImported`,
     ],
     [
       'cancelled before the first call',
@@ -464,5 +512,21 @@ describe('what to do next', () => {
     ],
   ])('%s', (_, given, ...expected) => {
     expect(commands(given)).toEqual(expected);
+  });
+
+  test('names the rows where they are known, and the way on after --new', () => {
+    const first = (given: Partial<Report>, called: Called) => nextSteps(report(given), called)[0]?.command;
+    expect(first({}, { rows: 'friends.csv --loose-ids' })).toBe('befriend check friends.csv --loose-ids');
+    expect(first({ state: 'stopped' }, { rows: 'friends.csv' })).toBe('the same command again');
+    expect(first({ state: 'stopped' }, { rows: 'friends.csv', fresh: true })).toBe('the same command without --new');
+  });
+
+  test('gives paths as a shell takes them', () => {
+    const odd = "it's here/of 2024.rejects.jsonl";
+    expect(commands({ totals: settled({ ok: 10 }, 2), rejects: odd })).toEqual([`less ${quoted(odd)}`]);
+    for (const path of [odd, 'a b', '$HOME', 'x;y', '~', 'plain/x-1.csv', '']) {
+      expect(execFileSync('sh', ['-c', `printf %s ${quoted(path)}`], { encoding: 'utf8' })).toBe(path);
+    }
+    expect(quoted('plain/x-1.csv')).toBe('plain/x-1.csv');
   });
 });

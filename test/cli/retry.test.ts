@@ -95,7 +95,8 @@ async function importWithFaults(): Promise<{ report: Report; bad: Record<'failed
     join(place.dir, 'friends.csv'),
     `from,to,remark,group\n${lines.join('\n')}\nu1,v1,again,\nbad row,x,,\n`,
   );
-  const { code, report } = await place.report('import', 'friends.csv');
+  // Reads would find out what came of the writes without an answer.
+  const { code, report } = await place.report('import', 'friends.csv', '--no-verify');
   expect(code).toBe(1);
   const outcomes = outcomesIn(join(place.dir, report.results as string));
   const of = (...names: string[]) => outcomes.filter(({ status, code: by }) => names.includes(`${status} ${by}`));

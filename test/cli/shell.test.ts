@@ -105,6 +105,17 @@ describe('pipes', () => {
   });
 });
 
+test('jobs are a table, whatever the length of their ids', async () => {
+  const { report } = await place.report('check', 'friends.csv', '--name', 'a check of friends');
+  const { code, stdout } = await bash('befriend jobs');
+  const lines = stdout.trimEnd().split('\n');
+  expect({ code, newest: lines[0], oldest: lines.at(-1) }).toEqual({
+    code: 0,
+    newest: `${report.job}   completed  2/2 rows, 1 failed  a check of friends`,
+    oldest: `${job}  completed  2/2 rows, 1 failed`,
+  });
+});
+
 describe('--json', () => {
   const parse = async <T>(line: string): Promise<{ code: number | null; object: T }> => {
     const { code, stdout } = await bash(line);
@@ -173,6 +184,18 @@ describe('mistakes', () => {
     ]);
   });
 
+  test('an option without its value is told once', async () => {
+    const { code, stderr } = await bash('befriend import friends.csv --priority');
+    expect({ code, lines: stderr.trimEnd().split('\n') }).toEqual({
+      code: 2,
+      lines: [
+        'befriend: import cannot run like this:',
+        "  option '--priority <priority>' argument missing",
+        'befriend import --help shows how.',
+      ],
+    });
+  });
+
   test('options that contradict each other are told beside bad settings', async () => {
     const line = 'befriend import friends.csv --detach --json --out -';
     const { code, stdout, stderr } = await bash(line, { CHAT_CALLS_PER_SECOND: 'many' });
@@ -209,9 +232,14 @@ describe('mistakes', () => {
 
   test.each([
     ['chekc friends.csv', "unknown command 'chekc' (Did you mean check?)"],
+    ['--jsn jobs', "unknown option '--jsn'"],
+    ['--frob', "unknown option '--frob'. befriend --help lists all commands."],
+    ['-v', "unknown option '-v'. befriend --help lists all commands."],
+    ['accounts --frob', "unknown option '--frob'. befriend accounts --help lists its commands."],
+    ['accounts remove x', "unknown command 'remove'. befriend accounts --help lists its commands."],
     ['status', "missing required argument 'job'"],
     ['status no-such-job', 'There is no job no-such-job'],
-    ['results JOB --status bad,failed', '--status bad: expected some of ok, satisfied'],
+    ['results JOB --status bad,failed', "'--status <list>' cannot be 'bad,failed'. Expected some of ok, satisfied"],
     ['worker --roles feed,dance', '--roles dance: expected some of feed, call, record'],
     ['import missing.csv', 'missing.csv: no such file'],
     ['import friends.csv --detach', '--detach needs REDIS_URL'],

@@ -111,8 +111,18 @@ describe('limits', () => {
   });
 
   test('rates in force', () => {
-    expect(judgeRates({ a: 1, b: 0.999 }).level).toBe('ok');
-    expect(judgeRates({ a: 1, b: 0.5 })).toMatchObject({ level: 'warning', text: expect.stringContaining('b 50 %') });
+    expect(judgeRates({ app: 1, commands: { a: 1, b: 0.999 } }).level).toBe('ok');
+    const slow = judgeRates({ app: 1, commands: { a: 1, b: 0.5 } });
+    expect(slow).toMatchObject({ level: 'warning', text: 'lowered after throttling: b 50 %' });
+    expect(slow.advice).toMatch(/lower CHAT_CALLS_PER_SECOND\.$/);
+    const all = judgeRates({ app: 0.25, commands: { a: 1, b: 0.5 } });
+    expect(all).toMatchObject({ text: 'lowered after throttling: all commands 25 %, b 50 %' });
+    expect(all.advice).toContain('lower CHAT_APP_CALLS_PER_SECOND (the service said 60011');
+  });
+
+  test('the limit of the whole app is told where it is set', () => {
+    expect(judgeLimit(tuning).text).not.toContain('whole app');
+    expect(judgeLimit({ ...tuning, appCallsPerSecond: 350 }).text).toContain('; 350 of the whole app');
   });
 });
 

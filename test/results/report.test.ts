@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { JobState, JobStatus } from '../../src/domain/job.ts';
 import { totalsOf } from '../../src/domain/totals.ts';
-import { exitCodeOf, reportOf } from '../../src/results/report.ts';
+import { exitCodeOf, isBraked, reportOf } from '../../src/results/report.ts';
 import { jobWith } from '../jobs/support.ts';
 
 const FILES = { results: '/home/results.jsonl', rejects: null };
@@ -18,7 +18,7 @@ function statusOf({ settled = { ok: 10 }, invalid = 0, duplicate = 0, ...given }
     codes: { 30003: 1 },
     relations: { BothWay: 2 },
     accounts: {},
-    calls: { planned: 4, made: 5, throttled: 0, retried: 1 },
+    calls: { planned: 4, made: 5, throttled: 0, retried: 1, lookups: 0 },
     closed: 0,
     delivered: true,
     finishedAt: new Date(START + 2000).toISOString(),
@@ -67,6 +67,15 @@ test('of a job that is not over, time counts to now; without time there is no ra
   expect(reportOf(job, FILES, START)).not.toHaveProperty('reason');
 });
 
+test.each([
+  ['stopped', 'failure brake: 600 of the first 1000 outcomes failed', true],
+  ['stopped', 'code 70001', false],
+  ['stopped', '', false],
+  ['running', 'failure brake: before', false],
+] as const)('%s by "%s": braked %s', (state, reason, braked) => {
+  expect(isBraked(reportOf(statusOf({ state, reason }), FILES, START))).toBe(braked);
+});
+
 describe('exit code', () => {
   test('0: all rows hold or wait for their peer, none invalid; duplicates don’t count', () => {
     expect(codeOf({})).toBe(0);
@@ -81,6 +90,11 @@ describe('exit code', () => {
   test('1: a row is invalid, unless rejects are allowed', () => {
     expect(codeOf({ invalid: 1 })).toBe(1);
     expect(codeOf({ invalid: 1 }, true)).toBe(0);
+  });
+
+  test('1: a relation is not as expected', () => {
+    const report = reportOf(statusOf(), FILES, START);
+    expect([0, 1].map((unexpected) => exitCodeOf({ ...report, unexpected }, false))).toEqual([0, 1]);
   });
 
   test.each<JobState>(['running', 'paused', 'stopped', 'cancelled'])('3: the job is %s', (state) => {
