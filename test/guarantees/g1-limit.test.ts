@@ -1,6 +1,6 @@
 /**
- * G1: no window of the service's clock sees more calls of a command than its limit, however many callers run, start,
- * die or stall, and whatever happens to the limiter's state. Judged by the simulator's meter, which stamps arrivals in
+ * G1: no window of the service's clock sees more calls of a command than its limit, nor of the app than its own where
+ * that is known, however many callers run, start, die or stall, and whatever happens to the limiter's state. Judged by the simulator's meter, which stamps arrivals in
  * a thread of its own and knows its own delay.
  */
 import { afterEach, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { friendGraph, seededRandom } from '../../src/simulator/graph.ts';
 import { COMPRESSED_LIMIT, type Workplace, workplace } from '../support/command.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
 import { type TestSimulator, testSimulator } from '../support/simulator.ts';
-import { expectLimitHeld } from '../support/truth.ts';
+import { expectAppLimitHeld, expectLimitHeld, expectLimitsHeld } from '../support/truth.ts';
 
 const rows = [...friendGraph({ accounts: 1500, friendsPerAccount: 4, random: seededRandom(5) })];
 const ACCOUNTS = new Set(rows.map(([from]) => from)).size;
@@ -41,7 +41,7 @@ test('callers join, die and freeze, and the limiter loses its state: the window 
   callers[1]?.child.kill('SIGSTOP');
   await callsReach(ACCOUNTS * 0.5);
   callers[1]?.child.kill('SIGCONT');
-  const keys = (await redis.redis.keys('*:limiter:friend_check*')).filter((key) => key.includes('limiter'));
+  const keys = await redis.redis.keys('*:limiter:friend_check*');
   expect(keys.length).toBeGreaterThan(0);
   await redis.redis.del(...keys);
   await callsReach(ACCOUNTS * 0.65);
@@ -53,4 +53,22 @@ test('callers join, die and freeze, and the limiter loses its state: the window 
   expect(report.state).toBe('completed');
   // The thaw may add one call, between check and write; it would be counted by the limiter and logged.
   await expectLimitHeld(simulator, 'friend_check', COMPRESSED_LIMIT);
+}, 90_000);
+
+test('callers of two commands share the limit of the app, and it loses its state: its window holds too', async () => {
+  redis = await testRedis();
+  simulator = await testSimulator({ ...COMPRESSED_LIMIT, serviceTimeMs: { read: 5, write: 5 } });
+  const app = { limit: 80, windowMs: COMPRESSED_LIMIT.windowMs };
+  place = workplace(simulator, { REDIS_URL: await redis.listen(), CHAT_APP_CALLS_PER_SECOND: String(app.limit) });
+  const file = place.csv('friends.csv', rows);
+  const [check, imports] = [place.report('check', file), place.report('import', file)];
+  await callsReach(ACCOUNTS * 0.4);
+  const keys = await redis.redis.keys('*:app-limiter*');
+  expect(keys).toHaveLength(2);
+  await redis.redis.del(...keys);
+
+  for (const { report } of await Promise.all([check, imports])) expect(report.state).toBe('completed');
+  await expectLimitsHeld(simulator, COMPRESSED_LIMIT);
+  // Together more than either may alone: what held them back was the limit of the app.
+  expect(await expectAppLimitHeld(simulator, app)).toBeGreaterThan(COMPRESSED_LIMIT.limit);
 }, 90_000);

@@ -3,6 +3,7 @@
  * overlap: a write holds its lists for its service time, and another one that touches them meanwhile is counted.
  */
 import { afterEach, expect, test } from 'vitest';
+import { friendGraph, seededRandom } from '../../src/simulator/graph.ts';
 import { COMPRESSED_LIMIT, type Workplace, workplace } from '../support/command.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
 import { type TestSimulator, testSimulator } from '../support/simulator.ts';
@@ -68,4 +69,31 @@ test('a worker frozen past its locks and thawed in mid-job sends nothing for chu
   // worker had 64 chunks in hand; without its check it would send them all again.
   expect((await simulator.meter('friend_import')).calls).toBeLessThanOrEqual(700 + 12);
   expect(healthy.child.exitCode).toBeNull();
+}, 90_000);
+
+test('writes of both ends’ lists on two workers, adds and deletes of one circle: they never meet, and all are done', async () => {
+  redis = await testRedis();
+  simulator = await testSimulator({ ...COMPRESSED_LIMIT, serviceTimeMs: { read: 0, write: 15 } });
+  place = workplace(simulator, { REDIS_URL: await redis.listen() });
+  // Hubs know a quarter of everybody, so nearly every call wants a list that another one writes.
+  const graph = [...friendGraph({ accounts: 150, friendsPerAccount: 12, random: seededRandom(5) })];
+  // Both directions of a friendship stand together.
+  const isDeleted = (n: number): boolean => n % 6 < 2;
+  const added = graph.filter((_, n) => !isDeleted(n));
+  const deleted = graph.filter((_, n) => isDeleted(n));
+  await simulator.seedFriends(deleted.flatMap(([a, b]) => [[a, b] as const, [b, a] as const]));
+  const workers = [place.start('worker'), place.start('worker')];
+  const jobs = await Promise.all([
+    place.run('add', place.csv('add.csv', added), '--detach'),
+    place.run('delete', '--both', place.csv('delete.csv', deleted), '--detach'),
+  ]);
+  for (const { stdout } of jobs) {
+    const { report } = await place.report('status', stdout.trim(), '--watch');
+    expect(report).toMatchObject({ state: 'completed', totals: { failed: 0, unknown: 0, open: 0 } });
+    expect(report.codes['30008']).toBeUndefined();
+  }
+  await expectOneWriteAtATime(simulator);
+  const ledger = await simulator.ledger();
+  for (const command of ['friend_add', 'friend_delete']) expect(ledger[command]?.items['30008']).toBeUndefined();
+  expect(workers.map(({ child }) => child.exitCode)).toEqual([null, null]);
 }, 90_000);

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { Outcome } from '../../src/domain/outcome.ts';
 import type { Report } from '../../src/results/report.ts';
+import { readMeter } from '../../src/simulator/meter.ts';
 import type { PairTruth } from '../../src/simulator/truth.ts';
 import type { TestSimulator } from './simulator.ts';
 
@@ -83,6 +84,19 @@ export async function expectLimitHeld(
   const { certainMax, calls } = await simulator.meter(command, { window: windowMs, limit });
   expect(calls).toBeGreaterThan(0);
   expect(certainMax).toBeLessThanOrEqual(limit);
+}
+
+/** The same for all commands together, by the same rule. Returns the most calls that one window saw for certain. */
+export async function expectAppLimitHeld(
+  simulator: TestSimulator,
+  { limit, windowMs }: { limit: number; windowMs: number },
+): Promise<number> {
+  const commands = Object.keys(await simulator.ledger());
+  const arrivals = (await Promise.all(commands.map((command) => simulator.arrivals(command)))).flat();
+  expect(arrivals.length).toBeGreaterThan(0);
+  const { certainMax } = readMeter(arrivals, windowMs * 1000, limit);
+  expect(certainMax).toBeLessThanOrEqual(limit);
+  return certainMax;
 }
 
 /** The same for every command that was called. */

@@ -1,0 +1,88 @@
+import type { OperationName } from '../../src/domain/operation.ts';
+import type { RowInput } from '../../src/intake/row.ts';
+import type { FaultPlanInput } from '../../src/simulator/faults.ts';
+import type { Pair, TestSimulator } from '../support/simulator.ts';
+
+/** Froms of the scene: an ordinary one, one with capitals, barred, never imported, impossible, and one with many friends. */
+export const FROMS = ['ann', 'Bob-9', 'barred', 'nobody', 'no such id', 'hub'] as const;
+
+/** Tos of every From, by what lies between the two before. */
+const STRANGERS = ['s1', 's2', 's3', 's4', 's5', 'S-6', 's7', 's8'];
+const OURS = ['o1', 'o2', 'o3'];
+const THEIRS = ['t1', 't2', 't3'];
+const MUTUAL = ['m1', 'm2', 'm3', 'm4'];
+const SPECIAL = ['careful', 'closed', 'cross', 'missing-1', 'missing-2', 'not possible!'];
+const TOS = [...STRANGERS, ...OURS, ...THEIRS, ...MUTUAL, ...SPECIAL];
+
+/** More friends than any page holds; friends of the hub only. */
+const CROWD = Array.from({ length: 520 }, (_, n) => `c${n}`);
+
+/** All that may go wrong with a call or an item, so often that every kind comes up in every run of a few dozen calls. */
+export const FAULTS: FaultPlanInput = {
+  calls: {
+    badGateway: 0.03,
+    badGatewayAfter: 0.03,
+    resetBefore: 0.03,
+    resetAfter: 0.03,
+    hang: 0.01,
+    hangMs: 300,
+    malformed: 0.03,
+    truncated: 0.03,
+    codes: { 60007: 0.02, 60008: 0.02, 70500: 0.02, 30006: 0.02 },
+    codesAfter: { 60008: 0.03, 60013: 0.02 },
+  },
+  latency: { baseMs: 2, jitterMs: 2 },
+  transient: [
+    { code: 30006, fraction: 0.05, passesAt: 2 },
+    { code: 30007, fraction: 0.04, passesAt: 3, applied: true },
+    { code: 30008, fraction: 0.04, passesAt: 2 },
+  ],
+  permanent: [{ code: 38123, fraction: 0.03 }],
+};
+
+/** Sets the scene at a simulator that was just reset. */
+export async function setScene(simulator: TestSimulator): Promise<void> {
+  await simulator.setAccounts({
+    missing: ['nobody', 'missing-1', 'missing-2'],
+    profiles: [
+      { account: 'careful', allowType: 'need-confirm' },
+      { account: 'closed', allowType: 'deny-any' },
+      { account: 'cross', blocked: ['ann', 'hub'] },
+      { account: 'barred', forbidden: true },
+      { account: 'm1', nick: 'Em' },
+    ],
+  });
+  const froms = FROMS.filter((from) => from !== 'nobody' && from !== 'no such id');
+  const pairs: Pair[] = froms.flatMap((from): Pair[] => [
+    ...[...OURS, ...MUTUAL].map((to) => [from, to] as const),
+    ...[...THEIRS, ...MUTUAL].map((to) => [to, from] as const),
+  ]);
+  await simulator.seedFriends([...pairs, ...CROWD.map((to) => ['hub', to] as const)]);
+}
+
+/** The rows of an operation in the scene. */
+export function rowsFor(operation: OperationName): RowInput[] {
+  switch (operation) {
+    case 'delete-all':
+    case 'get':
+      return [...FROMS, 'm1', 't1', 's1'].map((account) => ({ account }));
+    case 'accounts-check':
+    case 'accounts-import':
+      return [...FROMS, ...TOS, ...CROWD.slice(0, 150)].map((account, n) =>
+        operation === 'accounts-import' && n % 2 === 0 ? { account, nick: `Nick ${n}` } : { account },
+      );
+    default:
+      return FROMS.flatMap((from) => tosOf(from, operation).map((to, n) => ({ from, to, ...fieldsOf(operation, n) })));
+  }
+}
+
+/** The hub's rows are more than one call of get-list takes. */
+function tosOf(from: string, operation: OperationName): string[] {
+  return from === 'hub' && operation === 'get-list' ? [...TOS, ...CROWD.slice(0, 130)] : TOS;
+}
+
+function fieldsOf(operation: OperationName, n: number): Partial<RowInput> {
+  if (operation === 'update') return { remark: `remark ${n}`, ...(n % 3 === 0 && { groups: [`list ${n % 5}`] }) };
+  if (operation !== 'import' || n % 2 === 0) return {};
+  return { remark: `remark ${n}`, groups: [`list ${n % 5}`], ...(n % 4 === 1 && { custom: { Rank: n } }) };
+}
