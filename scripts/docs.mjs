@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const load = (path) => import(pathToFileURL(join(root, 'dist/src', path)).href);
 const { createProgram } = await load('cli/program.js');
-const { CODE_ROWS, faultOfCall, faultOfItem } = await load('chat/codes.js');
+const { CODE_ROWS, faultOfCall, faultOfItem, limitOfCode } = await load('chat/codes.js');
 const { DEFAULT_CURVES } = await load('domain/backoff.js');
 const { OPERATIONS } = await load('domain/operation.js');
 const { SETTINGS } = await load('settings.js');
@@ -57,8 +57,8 @@ ${table(
   ],
 )}
 
-All processes of an app must have the same \`CHAT_CALLS_PER_SECOND\`, \`BEFRIEND_WINDOW_MS\` and \`BEFRIEND_MARGIN_MS\`: they share
-one limiter. Proxies named in the environment (\`HTTPS_PROXY\`) are not used. A secret is never logged, stored or shown in an
+All processes of an app must have the same \`CHAT_CALLS_PER_SECOND\`, \`CHAT_APP_CALLS_PER_SECOND\`, \`BEFRIEND_WINDOW_MS\` and
+\`BEFRIEND_MARGIN_MS\`: they share one limiter. Proxies named in the environment (\`HTTPS_PROXY\`) are not used. A secret is never logged, stored or shown in an
 error.
 
 ${table(['setting', 'default', 'expected', 'meaning', 'secret'], rows)}
@@ -78,7 +78,7 @@ function consequence(fault, ofCall) {
       return `tries again, ${most} calls in all${fault.curve === 'conflict' ? ', soon' : ''}; then ${end}`;
     }
     case 'throttled':
-      return 'halves the rate of all workers and tries again; spends no attempt';
+      return `halves the rate of ${limitOfCode(fault.code) === 'app' ? 'every' : 'this'} command for all workers and tries again; spends no attempt`;
     case 'credentials':
       return fault.renewable ? 'makes a new UserSig once, at once; then stops the job' : 'stops the job, rows kept';
     case 'unknown-code':
@@ -93,8 +93,10 @@ function specials(number) {
   return Object.values(OPERATIONS).flatMap(({ name, special }) => {
     const always = special(number, '');
     const exists = special(number, 'Err_SNS_FriendAdd_Friend_Exist');
+    const none = special(number, 'Err_SNS_FriendDelete_Not_Friend');
     if (always) return [`${name}: \`${always}\``];
-    return exists ? [`${name}: \`${exists}\` where the text ends in \`_Exist\``] : [];
+    if (exists) return [`${name}: \`${exists}\` where the text ends in \`_Exist\``];
+    return none ? [`${name}: \`${none}\` where the text says that it is no friend`] : [];
   });
 }
 
