@@ -1,8 +1,11 @@
-/** The examples of the three kinds of users run as they stand, against the simulator. */
+/** The examples of the three kinds of users and README's few lines run as they stand, against the simulator. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { codeBlocks } from './docs/markdown.ts';
 import { COMPRESSED_LIMIT, type Workplace, workplace } from './support/command.ts';
 import { type TestSimulator, testSimulator } from './support/simulator.ts';
 
@@ -18,9 +21,12 @@ afterAll(async () => {
   await simulator.close();
 });
 
-async function example(name: string, ...args: string[]) {
-  const path = fileURLToPath(new URL(`../examples/${name}`, import.meta.url));
-  const child = spawn(process.execPath, [path, ...args], { cwd: place.dir, env: place.env });
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+const example = (name: string, ...args: string[]) => node(place.dir, join(root, 'examples', name), ...args);
+
+async function node(cwd: string, ...args: string[]) {
+  const child = spawn(process.execPath, args, { cwd, env: place.env });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (data) => (stdout += String(data)));
@@ -59,4 +65,14 @@ test('an admin backend adds a list', async () => {
   expect(code).toBe(0);
   expect(stdout.trimEnd().split('\n').toSorted()[1]).toBe('shy: ok');
   expect(stdout).toContain('ghost: failed with 30003');
+});
+
+test('the lines of README add a friend, tell the outcome and end', async () => {
+  const blocks = codeBlocks(readFileSync(join(root, 'README.md'), 'utf8')).filter(({ language }) => language === 'js');
+  expect(blocks).toHaveLength(1);
+  const program = (blocks[0] as { lines: string[] }).lines.join('\n');
+  // From the checkout, where the package finds itself by its name.
+  const { code, stdout } = await node(root, '--input-type=module', '--eval', program);
+  expect({ code, first: stdout.split('\n')[0] }).toEqual({ code: 0, first: 'ann bob ok 0' });
+  expect(stdout).toContain('accepted: 1');
 });

@@ -107,9 +107,8 @@ describe('the running text names only commands that there are', () => {
 });
 
 describe('the help', () => {
-  const leaves = (command: Command): Command[] =>
-    command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
-  const helps = leaves(createProgram('', () => {})).map((command) => {
+  const below = (command: Command): Command[] => command.commands.flatMap((child) => [child, ...below(child)]);
+  const helps = below(createProgram('', () => {})).map((command) => {
     let text = '';
     command.configureOutput({ writeOut: (part) => (text += part) }).outputHelp();
     return [command.name(), text] as const;
