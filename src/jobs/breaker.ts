@@ -100,10 +100,13 @@ export function createBreaker({ redis, keys, probe, signal, scale }: BreakerPart
     },
 
     async wait(ms, why) {
+      // Calls that were in flight together are told the same together: that counts once.
+      const first = await redis.set(keys.quiet, why, 'PX', Math.max(1, Math.round(ms * scale)), 'NX');
+      if (first === null) return true;
       waits += 1;
-      if (waits > MOST_WAITS) return false;
-      await say(why, ms * scale);
-      return true;
+      if (waits <= MOST_WAITS) return true;
+      await redis.del(keys.quiet);
+      return false;
     },
   };
 }

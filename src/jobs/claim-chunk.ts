@@ -32,7 +32,13 @@ export async function claimChunk(ref: ChunkRef, job: JobDescriptor, parts: CallP
     const reading = await claim(true);
     if (reading.kind !== 'writes') return { claim: reading, slot: null };
   }
-  return turns.take(() => claim(false), hand.signal);
+  return turns
+    .take(() => claim(false), hand.signal)
+    .catch((error: unknown) => {
+      if (!hand.signal.aborted) throw error;
+      // This caller stops: whoever feeds finds the chunk, which nobody has claimed.
+      return { claim: { kind: 'held' }, slot: null };
+    });
 }
 
 /** Tells those who wait for the chunk's lists that its call is over. */
