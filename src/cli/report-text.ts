@@ -97,7 +97,7 @@ function callLines({ calls, seconds, operation, state }: Report, tuning: TextOpt
     `  calls    ${count(made)} made, ${count(planned)} planned`,
     ...extra.map((line) => `           ${line}`),
     `  time     ${duration(seconds)}${over ? '' : ' so far'}; ` +
-      `${plural(made, 'call')} at ${count(Math.round(limit))} a second take ${made < limit ? 'less than 1 s' : duration(made / limit)}`,
+      `${plural(made, 'call')} at ${count(Math.round(limit))} a second ${made === 1 ? 'takes' : 'take'} ${made < limit ? 'less than 1 s' : duration(made / limit)}`,
   ];
 }
 

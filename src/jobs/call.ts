@@ -101,7 +101,8 @@ export async function callChunk(ref: ChunkRef, shared: CallParts, hand: Hand): P
   }
   const work = open(job, claim);
   const known = claim.kind === 'cancelled' ? cancelled(work) : barred(work, parts);
-  if (known.open.length === 0) {
+  // What waits for a read must wait: the write may still run, and a read may lag.
+  if (known.open.length === 0 || known.delayMs > 0) {
     slot?.giveUp();
     return recordChunk(ref, work, known, parts, null);
   }
