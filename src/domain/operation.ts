@@ -55,6 +55,8 @@ export interface Verification {
   options: OperationOptions;
   /** What an item's answer, whose code is 0, says of the write. `unclear`: the write may hold in a way it can't see. */
   judge(told: { relation?: Relation; account?: AccountStatus }): 'holds' | 'fails' | 'unclear';
+  /** What it means that the account is not imported (any more). */
+  ofMissing: 'holds' | 'fails';
 }
 
 /**
@@ -190,6 +192,7 @@ const importFriends: Operation = {
     operation: 'check',
     options: { type: 'single' },
     judge: ({ relation }) => (relation === 'CheckResult_Type_AWithB' ? 'holds' : 'fails'),
+    ofMissing: 'fails',
   }),
 };
 
@@ -227,6 +230,7 @@ const add: Operation = {
       // A request that waits for the peer is seen by no read of friends.
       return force ? 'fails' : 'unclear';
     },
+    ofMissing: 'fails',
   }),
   // 0 may also mean that a request waits since before, 30001 that From's list alone has the entry (Chat API 1047/34902
   // says neither).
@@ -274,6 +278,8 @@ const deleteFriends: Operation = {
     operation: 'check',
     options: { type: both ? 'both' : 'single' },
     judge: ({ relation }) => (relation === 'CheckResult_Type_NoRelation' ? 'holds' : 'fails'),
+    // Who is not there is in nobody's list.
+    ofMissing: 'holds',
   }),
   // "Not a friend" is said of From's list; whether To's was looked at no page says. 30001 may say the same, in words that
   // no page shows (Chat API 1047/34457).
@@ -381,6 +387,7 @@ const accountsImport: Operation = {
     operation: 'accounts-check',
     options: {},
     judge: ({ account }) => (account === 'Imported' ? 'holds' : 'fails'),
+    ofMissing: 'fails',
   }),
 };
 

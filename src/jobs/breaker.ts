@@ -48,6 +48,9 @@ export function createBreaker({ redis, keys, probe, signal, scale }: BreakerPart
   let waits = 0;
   let asking: Promise<boolean> | null = null;
   let quiet = false;
+  const over = (): void => {
+    quiet = false;
+  };
 
   const say = (why: string, forMs: number) => redis.set(keys.quiet, why, 'PX', Math.max(1, Math.round(forMs)));
 
@@ -69,9 +72,6 @@ export function createBreaker({ redis, keys, probe, signal, scale }: BreakerPart
     const text = `no answer: ${why}`;
     const first = await redis.set(keys.quiet, text, 'PX', LASTS_MS, 'NX');
     quiet = true;
-    const over = () => {
-      quiet = false;
-    };
     // Where Redis fails meanwhile, claims do too; the next calls find out anew.
     untilAnswered(text, first !== null).then(over, over);
     return true;
@@ -104,9 +104,13 @@ export function createBreaker({ redis, keys, probe, signal, scale }: BreakerPart
       const first = await redis.set(keys.quiet, why, 'PX', Math.max(1, Math.round(ms * scale)), 'NX');
       if (first === null) return true;
       waits += 1;
-      if (waits <= MOST_WAITS) return true;
-      await redis.del(keys.quiet);
-      return false;
+      if (waits > MOST_WAITS) {
+        await redis.del(keys.quiet);
+        return false;
+      }
+      quiet = true;
+      sleep(ms * scale, undefined, { signal }).then(over, over);
+      return true;
     },
   };
 }

@@ -76,6 +76,9 @@ export interface Hand {
 const BUSY_MS = 100;
 const MOST_BUSY = 20;
 
+/** A quiet app may be called again, or a job cancelled, before the quiet's longest end. */
+const LOOK_AGAIN_MS = 1000;
+
 function busyDelay(starts: number, random: () => number): number {
   return Math.round(BUSY_MS * Math.min(starts, MOST_BUSY) * (1 + random()));
 }
@@ -95,7 +98,7 @@ export async function callChunk(ref: ChunkRef, shared: CallParts, hand: Hand): P
     case 'busy':
       return { kind: 'again', afterMs: busyDelay(hand.starts, policy.random) };
     case 'quiet':
-      return { kind: 'again', afterMs: claim.forMs + busyDelay(1, policy.random) };
+      return { kind: 'again', afterMs: Math.min(claim.forMs, LOOK_AGAIN_MS) + busyDelay(1, policy.random) };
     case 'claimed':
     case 'cancelled':
   }

@@ -33,8 +33,11 @@ export function settleLookup(
     const atMost = Math.ceil(call.items.length / 2);
     return { ...nothing(), lessons: { ...lessons, atMost }, open: [...call.carried, ...waiting] };
   }
+  const withFrom = call.items.length > call.carried.length;
   const told = result.verdicts.map(accountOf);
-  const ofFrom = call.items.length > call.carried.length ? told[0] : 'there';
+  const ofFrom = withFrom ? told[0] : 'there';
+  // Without a word on From nothing is won: its items would be refused again.
+  if (ofFrom === null) told.fill(null);
   if (ofFrom === 'missing') {
     const doubted = waiting.filter(({ step }) => step === 'accounts');
     const others = waiting.filter(({ step }) => step !== 'accounts');
@@ -52,9 +55,6 @@ export function settleLookup(
     else if (account === 'missing') after.settled.push(refused(open));
     else untold.push(open);
   });
-  // 30002 is about an account or about the app: the accounts are there, so it is the app.
-  const cause = call.carried[0]?.fault;
-  if (ofFrom === 'there' && cause?.kind === 'credentials') after.credentials = cause;
   return toldNothing(untold, after, result, context);
 }
 
@@ -78,30 +78,33 @@ export function settleVerification(
   result: CallResult,
   context: SettleContext,
 ): Settled {
-  const { judge } = context.operation.verification(context.options) as Verification;
+  const verification = context.operation.verification(context.options) as Verification;
+  // One code for the whole call says nothing of each.
+  const whole = result.fault !== null && call.carried.length > 1;
   const after: Settled = { ...nothing(), lessons: { ...context.lessons, lookups: 0 }, open: [...waiting] };
   const untold: OpenItem[] = [];
   call.carried.forEach((open, place) => {
     const verdict = result.verdicts[place] as Verdict;
-    if ('fault' in verdict) untold.push(open);
-    else after.settled.push(settledItem(open, found(open, verdict.settlement, judge, call.operation.command)));
+    if (whole || 'fault' in verdict) untold.push(open);
+    else after.settled.push(settledItem(open, found(open, verdict.settlement, verification, call.operation.command)));
   });
   return toldNothing(untold, after, result, context);
 }
 
 const NOT_IMPORTED = 30003;
 
-function found(open: OpenItem, read: Settlement, judge: Verification['judge'], command: string): Settlement {
-  // Nothing can hold of an account that is not there; what another refusal of the read means nobody knows.
+function found(open: OpenItem, read: Settlement, { judge, ofMissing }: Verification, command: string): Settlement {
+  // What another refusal of the read than "not imported" means nobody knows.
   if (read.status !== 'ok' && read.code !== NOT_IMPORTED) return lastWord(open);
-  const says = read.status === 'ok' ? judge(read) : 'fails';
+  const says = read.status === 'ok' ? judge(read) : ofMissing;
   return open.answer === null ? foundUnanswered(open, says, command) : foundAnswered(open.answer, says, command);
 }
 
 type Says = ReturnType<Verification['judge']>;
 
 function foundUnanswered(open: OpenItem, says: Says, command: string): Settlement {
-  if (says === 'unclear') return lastWord(open);
+  // That the friendship is there says nothing of the fields that the row carried.
+  if (says === 'unclear' || (says === 'holds' && open.item.fields !== undefined)) return lastWord(open);
   const why = `no answer to the write (${open.fault?.info ?? 'none was recorded'})`;
   if (says === 'holds') return { status: 'satisfied', code: null, info: '', fault: `${why}; ${command}: it holds` };
   const code = open.fault === null ? null : codeOf(open.fault);

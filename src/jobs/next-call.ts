@@ -42,7 +42,7 @@ export function nextCall(
 function lookup(from: string | null, doubted: readonly OpenItem[], { fromExists, atMost }: Lessons): NextCall {
   const operation = OPERATIONS['accounts-check'];
   const first: Item[] = from === null || fromExists ? [] : [{ to: from, rows: 'forward' }];
-  const room = Math.min(operation.itemsPerCall, atMost ?? operation.itemsPerCall) - first.length;
+  const room = Math.max(1, Math.min(operation.itemsPerCall, atMost ?? operation.itemsPerCall) - first.length);
   const carried = doubted.slice(0, room);
   const items = [...first, ...carried.map(({ item }) => item)];
   return { step: 'accounts', operation, options: {}, from: null, items, carried };

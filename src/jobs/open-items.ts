@@ -35,13 +35,22 @@ export interface Lessons {
   atMost: number | null;
   /** Calls in a row that ended without an answer. */
   unansweredCalls: number;
+  /** A call of one item was not answered either. */
+  sizeIsNoCause: boolean;
   /** Items in a row that were refused although they were alone in their call. */
   refusedAlone: number;
   /** Lookups (account_check, verification) in a row that told nothing. */
   lookups: number;
 }
 
-export const NO_LESSONS: Lessons = { fromExists: false, atMost: null, unansweredCalls: 0, refusedAlone: 0, lookups: 0 };
+export const NO_LESSONS: Lessons = {
+  fromExists: false,
+  atMost: null,
+  unansweredCalls: 0,
+  sizeIsNoCause: false,
+  refusedAlone: 0,
+  lookups: 0,
+};
 
 /** What the ledger keeps of an open chunk beside the attempts: written by record, read by the next claim. */
 interface Notes extends Partial<Lessons> {

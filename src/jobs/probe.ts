@@ -83,21 +83,35 @@ const SILENT_MS = 4000;
 
 /** Why the API gives no usable answer to the harmless call; null when it gives one, or when no slot came to ask it. */
 export async function silenceOf(limiter: Limiter, parts: OnceParts & { signal: AbortSignal }): Promise<string | null> {
-  const patience = AbortSignal.timeout(SILENT_MS);
+  const patience = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  // From the slot on: that none came says nothing of the API.
+  const timed: Pick<Limiter, 'take'> = {
+    async take(waiting) {
+      const slot = await limiter.take(waiting);
+      timer = setTimeout(() => patience.abort(new Error('silence')), SILENT_MS);
+      return slot;
+    },
+  };
   try {
-    const probed = await probeOnce(limiter, { ...parts, signal: AbortSignal.any([parts.signal, patience]) });
+    const probed = await probeOnce(timed, { ...parts, signal: AbortSignal.any([parts.signal, patience.signal]) });
     return probed?.verdict.kind === 'unusable' ? probed.verdict.text : null;
   } catch (error) {
     parts.signal.throwIfAborted();
-    if (patience.aborted) return `silence for ${SILENT_MS / 1000} s`;
+    if (patience.signal.aborted) return `silence for ${SILENT_MS / 1000} s`;
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 
 type OnceParts = Pick<ProbeOptions, 'chat' | 'admin' | 'signal' | 'now'> & { tuning: { windowMs: number } };
 
 /** Null: no slot. */
-async function probeOnce(limiter: Limiter, { chat, admin, tuning, signal, now }: OnceParts): Promise<Probed | null> {
+async function probeOnce(
+  limiter: Pick<Limiter, 'take'>,
+  { chat, admin, tuning, signal, now }: OnceParts,
+): Promise<Probed | null> {
   const late = AbortSignal.timeout(tuning.windowMs + SLOT_MS);
   const waiting = signal === undefined ? late : AbortSignal.any([late, signal]);
   for (;;) {

@@ -149,14 +149,18 @@ function lessonsOf(carried: readonly OpenItem[], { fault, verdicts }: CallResult
       : lessons.refusedAlone;
     const doubled = lessons.atMost === null ? null : lessons.atMost * 2;
     const atMost = doubled !== null && doubled < operation.itemsPerCall ? doubled : null;
-    return { ...lessons, unansweredCalls: 0, refusedAlone, atMost };
+    return { ...lessons, unansweredCalls: 0, sizeIsNoCause: false, refusedAlone, atMost };
   }
   if (fault.kind === 'malformed' && carried.length === 1) {
     return { ...lessons, refusedAlone: lessons.refusedAlone + 1, atMost: lessons.atMost && 2 };
   }
   if (!mayHold(fault) || outage) return lessons;
   const unansweredCalls = lessons.unansweredCalls + 1;
-  const split = unansweredCalls >= UNANSWERED_BEFORE_SPLIT && carried.length > 1;
+  // One alone was not answered either: whole calls again, which spend their attempts.
+  if (carried.length === 1 && lessons.atMost !== null) {
+    return { ...lessons, unansweredCalls, sizeIsNoCause: true, atMost: null };
+  }
+  const split = unansweredCalls >= UNANSWERED_BEFORE_SPLIT && carried.length > 1 && !lessons.sizeIsNoCause;
   return { ...lessons, unansweredCalls, ...(split && { atMost: Math.ceil(carried.length / 2) }) };
 }
 
@@ -196,7 +200,11 @@ function settleItem(
 
 /** No further call of the operation for this item: its last word, or a read that finds it. */
 function end(open: OpenItem, into: Settled, { operation, options, policy }: SettleContext): void {
-  const inDoubt = open.answer === null ? open.unanswered : operation.doubts(open.answer, options);
+  // A refusal may be the answer to what an unanswered write has done already.
+  const inDoubt =
+    open.answer === null
+      ? open.unanswered
+      : operation.doubts(open.answer, options) || (open.unanswered && open.answer.status === 'failed');
   if (inDoubt && !options.noVerify && operation.verification(options) !== null) {
     into.open.push({ ...open, step: 'verify' });
     into.delayMs = Math.max(into.delayMs, verifyDelay(open, policy));
@@ -222,11 +230,13 @@ function applyBar(settled: Settled, bar: Bar, context: SettleContext): Settled {
   return after;
 }
 
+const NOT_TRIED = 'refused in one call with others, and not tried alone: those that were tried so were refused too';
+
 /** One item after the other is refused alone, none passes: so would the rest. */
 function malformedForAll(verdicts: readonly Verdict[]): Bar | null {
   const [verdict] = verdicts;
   return verdict !== undefined && 'settlement' in verdict
-    ? { settlement: verdict.settlement, groupsOnly: false }
+    ? { settlement: { ...verdict.settlement, fault: NOT_TRIED }, groupsOnly: false }
     : null;
 }
 

@@ -60,8 +60,8 @@ const PUBLIC: readonly Line[] = [
 /** 5.2: the friend commands' own. */
 const FRIEND: readonly Line[] = [
   { codes: [30001, 30005, 30614, 31804], ...both('request', fails()) },
-  // An account, or the app: of a whole call whose account is there, the app. That is asked once.
-  { codes: [30002], call: ['auth', { ...stops(), lookups: 1 }], item: ['account', fails()] },
+  // An account, or the app: of a whole call whose accounts are all there, the app. That is asked once.
+  { codes: [30002], call: ['auth', { ...stops(2), lookups: 1 }], item: ['account', fails()] },
   { codes: [30003], ...both('account', fails()) },
   { codes: [30004], ...both('auth', stops()) },
   { codes: [30006, 30008], ...both('retry', fails(ATTEMPTS)) },

@@ -63,7 +63,7 @@ const answered = (command: string): FaultPlanInput => ({
 });
 
 /** Some are never answered, or so that nobody can read it. */
-const unanswered = (command: string): FaultPlanInput => ({
+const neverAnswered = (command: string): FaultPlanInput => ({
   ...answered(command),
   calls: { commands: [command], badGateway: 0.1, resetBefore: 0.1, malformed: 0.1, codes: { 70500: 0.05 } },
 });
@@ -102,15 +102,21 @@ function costOf({ from, items }: Chunk, command: string, dice: Dice): Cost {
     someOk: false,
   };
   let silent = 0;
-  let atMost = items.length;
+  // Null: as many as are open.
+  let atMost: number | null = null;
+  let sizeIsNoCause = false;
   while (open.length > 0) {
-    const carried = open.slice(0, atMost);
+    const carried = open.slice(0, atMost ?? open.length);
     const fault = dice.call(command, sender, (carried[0] as Tried).to, carried.length);
     cost.calls += 1;
     cost.faulted += fault === null ? 0 : 1;
-    if (fault === null) [silent, atMost] = [0, 2 * atMost];
-    else if (!isAnswer(fault)) silent += 1;
-    const halves = fault !== null && !isAnswer(fault) && silent >= 2 && carried.length > 1;
+    const unanswered = fault !== null && !isAnswer(fault);
+    // One alone was not answered either: whole calls again.
+    const alone = unanswered && carried.length === 1 && atMost !== null;
+    silent = fault === null ? 0 : silent + (unanswered ? 1 : 0);
+    const halves = unanswered && silent >= 2 && carried.length > 1 && !sizeIsNoCause;
+    if (fault === null) [sizeIsNoCause, atMost] = [false, atMost !== null && 2 * atMost < 1000 ? 2 * atMost : null];
+    if (alone) [sizeIsNoCause, atMost] = [true, null];
     if (halves) [cost.halved, atMost] = [cost.halved + 1, Math.ceil(carried.length / 2)];
     const passed = carried.filter((item) => passes(item, fault, (own) => dice.shows(command, sender, item.to, own)));
     const failed = carried.filter((item) => !passed.includes(item));
@@ -118,7 +124,9 @@ function costOf({ from, items }: Chunk, command: string, dice: Dice): Cost {
     if (!halves) for (const item of failed) item.attempts += 1;
     for (const item of failed) item.mayHold ||= fault === null ? item.own?.code === TIMED_OUT : !isAnswer(fault);
     const usedUp = failed.filter(({ attempts }) => attempts >= ATTEMPTS);
-    cost.inDoubt ||= usedUp.some(({ mayHold }) => mayHold);
+    // A refusal may be the answer to what a write before it has done.
+    const refused = passed.filter(({ own }) => own?.kind === 'permanent');
+    cost.inDoubt ||= [...usedUp, ...refused].some(({ mayHold }) => mayHold);
     cost.someOk ||= passed.some(({ own }) => own?.kind !== 'permanent');
     open = open.filter((item) => !passed.includes(item) && !usedUp.includes(item));
   }
@@ -229,7 +237,7 @@ function mostLooks({ faults }: CommandCounts): number {
 
 test('import, and answers that never come: halves go first, one read settles what is in doubt of a chunk', async () => {
   const { report, costs, ledger } = await expectCallsAsPlanned(
-    unanswered('friend_import'),
+    neverAnswered('friend_import'),
     'friend_import',
     graph,
     'import',
@@ -244,7 +252,7 @@ test('import, and answers that never come: halves go first, one read settles wha
 }, 60_000);
 
 test('add with consent: whatever is answered is read once, all of a chunk together', async () => {
-  const { report, costs, ledger } = await expectCallsAsPlanned(unanswered('friend_add'), 'friend_add', graph, 'add');
+  const { report, costs, ledger } = await expectCallsAsPlanned(neverAnswered('friend_add'), 'friend_add', graph, 'add');
   const lookups = costs.filter(({ inDoubt, someOk }) => inDoubt || someOk).length;
   expect({ lookups: report.calls.lookups, reads: ledger.friend_check?.calls }).toEqual({ lookups, reads: lookups });
 }, 60_000);

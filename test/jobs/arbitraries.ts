@@ -64,6 +64,7 @@ export const lessons: fc.Arbitrary<Lessons> = fc
     fromExists: fc.boolean(),
     atMost: fc.option(fc.integer({ min: 1, max: 500 }), { nil: null }),
     unansweredCalls: fc.integer({ min: 0, max: 5 }),
+    sizeIsNoCause: fc.boolean(),
     refusedAlone: fc.integer({ min: 0, max: 9 }),
     lookups: fc.integer({ min: 0, max: 4 }),
   })
