@@ -39,7 +39,9 @@ const IN_A_ROW = 3;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 5000;
 /** The quiet outlives a probe that gets no answer; when nobody probes any more, it ends by itself. */
-const LASTS_MS = 15_000;
+const LASTS_MS = 20_000;
+/** How soon the other processes see that it is over. */
+const SEEN_AFTER_MS = 250;
 /** How often the service may ask to be left alone before a call has passed. */
 const MOST_WAITS = 3;
 
@@ -57,7 +59,7 @@ export function createBreaker({ redis, keys, probe, signal, scale }: BreakerPart
   /** Until the service answers. Whoever began the quiet asks it; the others see the key go. */
   async function untilAnswered(why: string, mine: boolean): Promise<void> {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, 2 * pause)) {
-      await sleep(pause * scale, undefined, { signal });
+      await sleep((mine ? pause : SEEN_AFTER_MS) * scale, undefined, { signal });
       const still = mine ? await probe(signal) : await redis.get(keys.quiet);
       if (still === null) break;
       if (mine) await say(why, LASTS_MS);

@@ -111,6 +111,8 @@ export async function callChunk(ref: ChunkRef, shared: CallParts, hand: Hand): P
   }
   const call = nextCall(job, work.chunk.from, known.open, known.lessons);
   const sent = await sendCall(call, work, slot, parts, hand);
+  // Not sent since nobody may call by now: the claim will say when.
+  if (sent.result === null && !parts.breaker.calling) known.delayMs = LOOK_AGAIN_MS;
   const settled = sent.result === null ? known : await settle(call, known, sent.result, work, parts);
   // Stopped first: the next claim, of this chunk too, is told so and sends nothing.
   if (settled.credentials !== null) await stop(ref, settled.credentials, settled, parts);

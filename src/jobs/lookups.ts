@@ -34,7 +34,9 @@ export function settleLookup(
     return { ...nothing(), lessons: { ...lessons, atMost }, open: [...call.carried, ...waiting] };
   }
   const withFrom = call.items.length > call.carried.length;
-  const told = result.verdicts.map(accountOf);
+  // A refusal of the whole call speaks of an account only where it is the only one.
+  const speaks = fault === null || call.items.length === 1;
+  const told = result.verdicts.map((verdict) => (speaks ? accountOf(verdict) : null));
   const ofFrom = withFrom ? told[0] : 'there';
   // Without a word on From nothing is won: its items would be refused again.
   if (ofFrom === null) told.fill(null);
@@ -92,6 +94,7 @@ export function settleVerification(
 }
 
 const NOT_IMPORTED = 30003;
+const ILLEGAL = 30002;
 
 function found(open: OpenItem, read: Settlement, { judge, ofMissing }: Verification, command: string): Settlement {
   // What another refusal of the read than "not imported" means nobody knows.
@@ -127,7 +130,9 @@ function toldNothing(untold: readonly OpenItem[], after: Settled, result: CallRe
   const fault = result.fault ?? firstFault(result.verdicts);
   if (untold.length === 0 || fault === null) return after;
   const { lessons, policy, outage } = context;
-  const lookups = lessons.lookups + (spendsAttempt(fault, outage) ? 1 : 0);
+  // 30002 may be about one of the accounts: that stops no job, and is not asked for ever.
+  const ofAccount = codeOf(fault) === ILLEGAL;
+  const lookups = lessons.lookups + (ofAccount || spendsAttempt(fault, outage) ? 1 : 0);
   if (lookups >= policy.attempts) {
     // They were sent, and refused as a whole: that spent no attempt, but it is the last word now.
     const ended = untold.map((open) => ({ ...open, attempts: Math.max(1, open.attempts) }));
@@ -138,7 +143,7 @@ function toldNothing(untold: readonly OpenItem[], after: Settled, result: CallRe
     lessons: { ...after.lessons, lookups },
     open: [...after.open, ...untold],
     delayMs: delayAfter({ fault, attempts: lookups }, false, policy),
-    credentials: after.credentials ?? (fault.kind === 'credentials' ? fault : null),
+    credentials: after.credentials ?? (fault.kind === 'credentials' && !ofAccount ? fault : null),
   };
 }
 

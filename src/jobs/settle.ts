@@ -91,7 +91,8 @@ export function settleCall(
   );
   settled.open.push(...waiting);
   settled.bar = barOf(carried, verdicts);
-  const bar = settled.bar ?? (settled.lessons.refusedAlone >= REFUSED_ALONE ? malformedForAll(verdicts) : null);
+  const bar =
+    settled.bar ?? (settled.lessons.refusedAlone >= REFUSED_ALONE ? malformedForAll(verdicts, context) : null);
   return bar === null ? settled : applyBar(settled, bar, context);
 }
 
@@ -233,11 +234,9 @@ function applyBar(settled: Settled, bar: Bar, context: SettleContext): Settled {
 const NOT_TRIED = 'refused in one call with others, and not tried alone: those that were tried so were refused too';
 
 /** One item after the other is refused alone, none passes: so would the rest. */
-function malformedForAll(verdicts: readonly Verdict[]): Bar | null {
-  const [verdict] = verdicts;
-  return verdict !== undefined && 'settlement' in verdict
-    ? { settlement: { ...verdict.settlement, fault: NOT_TRIED }, groupsOnly: false }
-    : null;
+function malformedForAll([verdict]: readonly Verdict[], { operation, options }: SettleContext): Bar | null {
+  const tells = verdict !== undefined && 'settlement' in verdict && !operation.doubts(verdict.settlement, options);
+  return tells ? { settlement: { ...verdict.settlement, fault: NOT_TRIED }, groupsOnly: false } : null;
 }
 
 /** Waiting is not failing: a call that was throttled, refused or never left spends no attempt. */
