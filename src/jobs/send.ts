@@ -45,6 +45,7 @@ export async function send(call: NextCall, parts: SendParts): Promise<Sent> {
   let start = 0;
   for (let page = first.result.page; !page.complete; page = pages.at(-1) as Page) {
     if (page.next <= start) return { result: broken(first.result, 'NextStartIndex does not move'), calls };
+    if (page.friends.length === 0) return { result: broken(first.result, 'a page before the last is empty'), calls };
     start = page.next;
     const sent = await sendPage(call, start, { ...parts, slot: null });
     calls += sent.calls;

@@ -122,6 +122,17 @@ test('a next page that does not move ends it: no call goes round in a circle', a
   expect(result?.verdicts).toMatchObject([{ fault: { kind: 'unreadable', info: 'NextStartIndex does not move' } }]);
 });
 
+test('an empty page before the last ends it too, wherever it points', async () => {
+  const empty = (next: number) => bodyOf({ UserDataItem: [], CompleteFlag: 0, NextStartIndex: next, FriendNum: 9 });
+  const { starts, result } = await get(
+    bodyOf({ CompleteFlag: 0, NextStartIndex: 2, FriendNum: 9 }),
+    empty(4),
+    empty(6),
+  );
+  expect(starts).toEqual([0, 2]);
+  expect(result?.verdicts).toMatchObject([{ fault: { kind: 'unreadable', info: 'a page before the last is empty' } }]);
+});
+
 test('a page that fails fails the list: half of it is no list', async () => {
   const { calls, result } = await get(bodyOf({ CompleteFlag: 0, NextStartIndex: 2, FriendNum: 4 }), {
     ActionStatus: 'FAIL',
