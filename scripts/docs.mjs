@@ -113,6 +113,11 @@ function behaviour(row) {
 }
 
 const codesOf = (row) => row.codes.map((entry) => (Array.isArray(entry) ? entry.join('–') : entry)).join(', ');
+/** What to do, with what is different after some operations. */
+function adviceOf({ advice, adviceOf: narrower = {} }) {
+  return [advice, ...Object.entries(narrower).map(([operation, text]) => `${operation}: ${text}`)].join('. ');
+}
+
 const HITS = { job: 'every call', call: 'this call', from: 'this `from`', item: 'this row' };
 
 function seconds(ms) {
@@ -129,7 +134,7 @@ function codes() {
     HITS[row.scope],
     row.meaning,
     behaviour(row),
-    withNames(row.advice),
+    withNames(adviceOf(row)),
   ]);
   return `# Codes of the service
 

@@ -8,7 +8,15 @@ export const FRIEND_CODES: readonly CodeRow[] = [
     scope: 'item',
     smaller: true,
     meaning: 'a parameter is wrong, or the state forbids it: already a friend, not a friend, body not decodable',
-    advice: 'read the info text: “…_Exist” means already friends; otherwise correct the row',
+    advice: 'nothing, where the row is `satisfied`; else its info text tells what to correct',
+    adviceOf: {
+      add:
+        'nothing, where the row is `satisfied` (friends already); “it does not hold” in its fault: one side had the ' +
+        'other already, and befriend check tells which: import or add --single the other direction as a row of its ' +
+        'own; else its info text tells what to correct',
+      update: 'mostly the peer is no friend: add or import the row first; else its info text tells what to correct',
+      'get-list': 'the peer is no friend: nothing to read for this row',
+    },
   },
   {
     codes: [30002],

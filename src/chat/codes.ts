@@ -1,4 +1,5 @@
 import type { Curve, Fault } from '../domain/fault.ts';
+import type { OperationName } from '../domain/operation.ts';
 import { FRIEND_CODES } from './codes-friend.ts';
 import { PUBLIC_CODES } from './codes-public.ts';
 
@@ -25,6 +26,8 @@ export interface CodeRow {
   scope: CodeScope;
   meaning: string;
   advice: string;
+  /** What to do after an operation in which the code means something narrower. */
+  adviceOf?: Partial<Record<OperationName, string>>;
   /** Of `throttle`: whose limit it is; the command's where absent. */
   limit?: 'app';
   /** Of `retry`; `internal` where absent. */
@@ -81,6 +84,12 @@ export function rowOfCode(code: number): CodeRow {
     advice: 'tried a few times; look for the code on the vendor’s error page and report it with the RequestId',
     maxAttempts: friend ? UNLISTED_FRIEND_TRIES : UNLISTED_TRIES,
   };
+}
+
+/** What to do about a code that rows of an operation have. */
+export function adviceOn(code: number, operation: OperationName): string {
+  const { advice, adviceOf } = rowOfCode(code);
+  return adviceOf?.[operation] ?? advice;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { mayPass } from '../chat/codes.ts';
-import type { OperationName } from '../domain/operation.ts';
+import type { OperationName, OperationOptions } from '../domain/operation.ts';
 import { isBraked, type Report } from '../results/report.ts';
 import { plural } from './figures.ts';
 import { type RelationName, unexpectedIn } from './relations.ts';
@@ -10,15 +10,29 @@ export interface Step {
   why: string;
 }
 
+const ENTRY: Step = {
+  command: 'befriend check FILE --type single --expect AWithB',
+  why: 'asks whether every from has its to; ends with 1 if one has not',
+};
+const FRIENDSHIP: Step = {
+  command: 'befriend check FILE --expect BothWay',
+  why: 'asks whether each has the other; ends with 1 if not, or not yet',
+};
+const NO_ENTRY: Step = {
+  command: 'befriend check FILE --type single --expect NoRelation',
+  why: 'asks whether every entry is gone; ends with 1 if one is not',
+};
+const NO_FRIENDSHIP: Step = {
+  command: 'befriend check FILE --expect NoRelation',
+  why: 'asks whether both entries of each row are gone; ends with 1 if not',
+};
+
 /** How to see for oneself that what was written is there; its verb reads the same file. */
-const SEE: Partial<Record<OperationName, Step>> = {
-  import: { command: 'befriend check FILE', why: 'asks the service whether every friendship is there' },
-  add: { command: 'befriend check FILE', why: 'asks the service whether every friendship is there' },
+const SEE: Partial<Record<OperationName, Step | ((options: OperationOptions) => Step)>> = {
+  import: ENTRY,
+  add: ({ single }) => (single ? ENTRY : FRIENDSHIP),
   update: { command: 'befriend get-list FILE', why: 'reads remark, lists and other fields of each friend' },
-  delete: {
-    command: 'befriend check FILE --type single --expect NoRelation',
-    why: 'asks the service whether every entry is gone',
-  },
+  delete: ({ both }) => (both ? NO_FRIENDSHIP : NO_ENTRY),
   'delete-all': { command: 'befriend get FILE', why: 'reads the lists, which are empty now' },
   'accounts-import': { command: 'befriend accounts check FILE', why: 'asks the service whether it has every account' },
 };
@@ -42,7 +56,7 @@ export const sameCommand = (fresh = false): string => `the same command${fresh ?
 
 /** What the reader of a report will want to do, the most urgent first. */
 export function nextSteps(report: Report, { rows = 'FILE', fresh = false, expected = [] }: Called = {}): Step[] {
-  const { state, job, operation, totals, accounts, rejects } = report;
+  const { state, job, operation, options, totals, accounts, rejects } = report;
   const again = fresh ? sameCommand(fresh) : 'the same command again';
   if (state === 'running') {
     return [
@@ -92,7 +106,8 @@ export function nextSteps(report: Report, { rows = 'FILE', fresh = false, expect
       why: 'the accounts that the app does not have: befriend accounts import takes them in',
     });
   }
-  const see = SEE[operation];
+  const to = SEE[operation];
+  const see = typeof to === 'function' ? to(options) : to;
   const clean = steps.length === 0 && state === 'completed' && totals.accepted > 0;
   return clean && see !== undefined ? [{ ...see, command: see.command.replace('FILE', rows) }] : steps;
 }

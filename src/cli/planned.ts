@@ -1,6 +1,7 @@
-import { type AnswerShape, type OperationName, OPERATIONS } from '../domain/operation.ts';
+import { type AnswerShape, type OperationName, type OperationOptions, OPERATIONS } from '../domain/operation.ts';
 import { type Totals, totalsOf } from '../domain/totals.ts';
 import type { Prepared } from '../intake/prepare.ts';
+import type { Submission } from '../jobs/submit.ts';
 import type { RejectSummary } from '../intake/rejects.ts';
 import { count, duration, plural } from './figures.ts';
 import type { Forecast } from './forecast.ts';
@@ -9,6 +10,7 @@ import type { Forecast } from './forecast.ts';
 export interface PlannedReport {
   job: null;
   operation: OperationName;
+  options: OperationOptions;
   state: 'planned';
   totals: Totals;
   codes: Record<string, never>;
@@ -25,7 +27,7 @@ export interface PlannedReport {
 
 export function plannedReport(
   prepared: Prepared,
-  operation: OperationName,
+  { operation, options = {} }: Pick<Submission, 'operation' | 'options'>,
   rejects: string,
   { ceiling, seconds, beside }: Forecast,
 ): PlannedReport {
@@ -33,6 +35,7 @@ export function plannedReport(
   return {
     job: null,
     operation,
+    options,
     state: 'planned',
     totals: totalsOf(totals, {}),
     codes: {},

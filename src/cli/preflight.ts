@@ -2,13 +2,13 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Befriend, SubmittedJob } from '../befriend.ts';
-import type { OperationName } from '../domain/operation.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { accountsOfSpool } from '../intake/accounts.ts';
 import type { Prepared } from '../intake/prepare.ts';
 import { JobBraked } from '../job.ts';
 import { REJECTS_FILE } from '../jobs/home.ts';
 import { ROLES } from '../jobs/roles.ts';
+import type { Submission } from '../jobs/submit.ts';
 import { isBraked } from '../results/report.ts';
 import { type CliContext, EXIT, PreflightRefused } from './context.ts';
 import { place, printFile } from './deliver.ts';
@@ -162,14 +162,14 @@ function refusalText(
 export async function tellRefused(
   prepared: Prepared,
   found: Preflight | null,
-  { operation, rejects, json }: { operation: OperationName; rejects: string; json: boolean },
+  { asked, rejects, json }: { asked: Submission; rejects: string; json: boolean },
   context: CliContext,
 ): Promise<void> {
   const written = join(prepared.dir, REJECTS_FILE);
   if (prepared.rejects.count > 0)
     await (rejects === '-' ? printFile(written, process.stdout) : place(written, rejects));
   if (!json) return;
-  const time = await forecast(operation, prepared.chunks, context);
-  const report = { ...plannedReport(prepared, operation, rejects, time), ...(found && { preflight: found }) };
+  const time = await forecast(asked.operation, prepared.chunks, context);
+  const report = { ...plannedReport(prepared, asked, rejects, time), ...(found && { preflight: found }) };
   process.stdout.write(`${JSON.stringify(report)}\n`);
 }

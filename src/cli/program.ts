@@ -13,7 +13,7 @@ import { workerCommand } from './worker-command.ts';
 
 const AFTER = `
 Exit codes:
-  0    every row holds
+  0    every row holds or waits for its peer
   1    finished, but some rows failed, are unknown or were invalid
   2    a wrong call, setting or file
   3    the job was stopped, paused or cancelled

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { rowOfCode } from '../chat/codes.ts';
+import { adviceOn, rowOfCode } from '../chat/codes.ts';
 import { OPERATIONS } from '../domain/operation.ts';
 import type { Status } from '../domain/outcome.ts';
 import { ceilingOf, type Limits } from '../jobs/rate.ts';
@@ -7,7 +7,7 @@ import type { Report } from '../results/report.ts';
 import { count, duration, plural } from './figures.ts';
 import { fold } from './fold.ts';
 import { type Called, nextSteps } from './next-steps.ts';
-import { type RelationName, RELATIONS } from './relations.ts';
+import { meaningOf, type RelationName } from './relations.ts';
 
 const MEANING: Record<Status, string> = {
   ok: 'done',
@@ -48,10 +48,16 @@ export function reportText(report: Report, { tuning, stream, steps: told = true,
     painted(`  ${name.padEnd(13)}${count(rows).padStart(width)}  ${note}`.trimEnd(), style);
   const statuses = (Object.keys(MEANING) as Status[]).filter((status) => status === 'ok' || totals[status] > 0);
   const codes = mostFirst(report.codes).flatMap(([code, rows]) => {
-    const { meaning, advice } = rowOfCode(Number(code));
-    return [row(`code ${code}`, rows), ...wrapped(meaning), ...wrapped(`→ ${advice}`)];
+    const { meaning } = rowOfCode(Number(code));
+    return [
+      row(`code ${code}`, rows),
+      ...wrapped(meaning),
+      ...wrapped(`→ ${adviceOn(Number(code), report.operation)}`),
+    ];
   });
-  const relations = mostFirst(report.relations).map(([name, rows]) => row(name, rows, RELATIONS[name as RelationName]));
+  const relations = mostFirst(report.relations).map(([name, rows]) =>
+    row(name, rows, meaningOf(name as RelationName, report.options.type)),
+  );
   const unexpected = report.unexpected ?? 0;
   const compared =
     report.unexpected === undefined

@@ -1,6 +1,7 @@
 import type { Befriend, SubmittedJob } from '../befriend.ts';
 import { ConfigError } from '../config.ts';
 import type { JobState, JobStatus } from '../domain/job.ts';
+import type { OperationOptions } from '../domain/operation.ts';
 import type { Prepared } from '../intake/prepare.ts';
 import { within } from '../redis/in-time.ts';
 import { exitCodeOf } from '../results/report.ts';
@@ -36,7 +37,7 @@ export interface JobFlags {
   /** Relations that rows of a check should have. Not part of the job: the same job may be looked at with others. */
   expect?: RelationName[];
   /** Of a check. */
-  type?: 'both' | 'single';
+  type?: OperationOptions['type'];
   /** Whether the report ends with what to type next. Default true. */
   steps?: boolean;
 }
@@ -114,7 +115,7 @@ function problemsOf(flags: JobFlags): string[] {
   ];
 }
 
-function expectProblems({ detach: detached, expect = [], type = 'both' }: JobFlags): string[] {
+function expectProblems({ detach: detached, expect = [], type }: JobFlags): string[] {
   const never = neverAnswered(expect, type);
   return [
     ...(detached && expect.length > 0

@@ -129,7 +129,7 @@ async function submitRows(befriend: Befriend, run: Run, context: CliContext): Pr
     const { found, refusal } = await checkAccounts(befriend, prepared, run, context);
     checked = found ?? undefined;
     if (refusal === null) return;
-    await tellRefused(prepared, found, { operation: asked.operation, rejects, json: flags.json === true }, context);
+    await tellRefused(prepared, found, { asked, rejects, json: flags.json === true }, context);
     throw refusal;
   };
   const job = await befriend.submit(source, { ...asked, signal, onProgress, inspect });
@@ -183,7 +183,7 @@ async function planRows(
   const prepared = await intakeOnly(source, asked, rejects, parts);
   progress.end();
   const time = await forecast(asked.operation, prepared.chunks, context);
-  const report = plannedReport(prepared, asked.operation, rejects === '-' ? 'on stdout' : rejects, time);
+  const report = plannedReport(prepared, asked, rejects === '-' ? 'on stdout' : rejects, time);
   warn(prepared);
   const stream = rejects === '-' ? process.stderr : process.stdout;
   const whole = { ...report, ...(checked.found && { preflight: checked.found }) };

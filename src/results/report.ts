@@ -1,5 +1,5 @@
 import type { CallCounts, JobState, JobStatus } from '../domain/job.ts';
-import { type OperationName, OPERATIONS } from '../domain/operation.ts';
+import { type OperationName, type OperationOptions, OPERATIONS } from '../domain/operation.ts';
 import { ACCOUNT_STATUSES, type AccountStatus } from '../domain/outcome.ts';
 import type { Totals } from '../domain/totals.ts';
 
@@ -7,6 +7,8 @@ import type { Totals } from '../domain/totals.ts';
 export interface Report {
   job: string;
   operation: OperationName;
+  /** What the operation was asked for beside its rows; defaults are absent. */
+  options: OperationOptions;
   /** The job whose rows these are, run again. */
   retryOf?: string;
   state: JobState;
@@ -39,6 +41,7 @@ export function reportOf(
   return {
     job: job.id,
     operation: job.operation,
+    options: job.options,
     ...(job.retryOf !== undefined && { retryOf: job.retryOf }),
     state: job.state,
     ...(job.reason !== '' && { reason: job.reason }),

@@ -47,7 +47,7 @@ const DIRTY = preparedWith({ rows: 2_001_260, invalid: 1250, duplicate: 10 }, [
 ]);
 
 const textOf = (prepared: Prepared, forecast: Forecast, asked = false, rejects = REJECTS): string[] =>
-  plannedText(plannedReport(prepared, 'import', rejects, forecast), prepared, asked).split('\n');
+  plannedText(plannedReport(prepared, { operation: 'import' }, rejects, forecast), prepared, asked).split('\n');
 
 /** The line of the text that has this name. */
 const lineOf = (name: string, lines: string[]) => lines.filter((line) => line.startsWith(`  ${name} `));
@@ -110,9 +110,10 @@ test('the time alone, and beside the jobs that run now', () => {
 });
 
 test('the report of a clean file, as --json prints it', () => {
-  expect(plannedReport(preparedWith(), 'check', REJECTS, ALONE)).toEqual({
+  expect(plannedReport(preparedWith(), { operation: 'check' }, REJECTS, ALONE)).toEqual({
     job: null,
     operation: 'check',
+    options: {},
     state: 'planned',
     totals: {
       rows: 2_000_000,
@@ -139,10 +140,10 @@ test('the report of a clean file, as --json prints it', () => {
 });
 
 test('the report names the rejects where there are any, and the jobs beside it where they are known', () => {
-  const report = plannedReport(DIRTY, 'import', REJECTS, beside(3, 600));
+  const report = plannedReport(DIRTY, { operation: 'import' }, REJECTS, beside(3, 600));
   expect(report).toMatchObject({ rejects: REJECTS, beside: { jobs: 3, calls: 15_000, seconds: 600 } });
   expect(report.totals).toMatchObject({ rows: 2_001_260, invalid: 1250, duplicate: 10, accepted: 2_000_000 });
-  expect(plannedReport(DIRTY, 'import', REJECTS, { ...ALONE, beside: null }).beside).toBeNull();
+  expect(plannedReport(DIRTY, { operation: 'import' }, REJECTS, { ...ALONE, beside: null }).beside).toBeNull();
   expect(lineOf('rejects', textOf(DIRTY, ALONE, false, 'on stdout'))).toEqual(['  rejects    on stdout']);
   expect(lineOf('rejects', textOf(preparedWith(), ALONE))).toEqual([]);
 });

@@ -30,6 +30,7 @@ const intake = (rows: number, invalid = 0, duplicate = 0): IntakeTotals => ({
 const report = (given: Partial<Report> = {}): Report => ({
   job: JOB,
   operation: 'import',
+  options: {},
   state: 'completed',
   totals: totalsOf(intake(10), { ok: 10 }),
   codes: {},
@@ -87,8 +88,10 @@ test('completed, with everything that may come of rows', () => {
     '  code 30001          300',
     '      a parameter is wrong, or the state forbids it: already a friend, not a',
     '      friend, body not decodable',
-    '      → read the info text: “…_Exist” means already friends; otherwise correct',
-    '      the row',
+    '      → nothing, where the row is `satisfied` (friends already); “it does not',
+    '      hold” in its fault: one side had the other already, and befriend check',
+    '      tells which: import or add --single the other direction as a row of its',
+    '      own; else its info text tells what to correct',
     '  code 30014          200',
     '      the peer’s friend list is full (3000)',
     '      → add one-way (--single), or delete friends of the peer',
@@ -135,7 +138,7 @@ test('a check compared with what was expected; reads that settled rows in doubt'
   expect(text(1, ['BothWay']).split('\n').slice(5, 12)).toEqual([
     '',
     '  BothWay           9  each has the other',
-    '  AWithB            1  from has to',
+    '  AWithB            1  from has to, and to has not from',
     '  unexpected        1  other than BothWay',
     '',
     '  calls    3 made, 3 planned',
@@ -157,8 +160,8 @@ test('completed without a fault: only what there is', () => {
     '  results  friends.csv.import-20261121-100000-4f2a1b2c.results.jsonl',
     '',
     'next:',
-    '  befriend check FILE',
-    '      asks the service whether every friendship is there',
+    '  befriend check FILE --type single --expect AWithB',
+    '      asks whether every from has its to; ends with 1 if one has not',
     '',
   ]);
 });
@@ -172,9 +175,9 @@ test('a check counts relations, the commonest first, and says what they are', ()
     '    ok             10  done',
     '',
     '  BothWay           6  each has the other',
-    '  NoRelation        2  no friendship',
-    '  AWithB            1  from has to',
-    '  BWithA            1  to has from',
+    '  NoRelation        2  neither has the other',
+    '  AWithB            1  from has to, and to has not from',
+    '  BWithA            1  to has from, and from has not to',
     '',
     '  calls    3 made, 3 planned',
     '  time     1 s; 3 calls at 200 a second take less than 1 s',
@@ -414,6 +417,20 @@ test('colours are for terminals, and change no letter', () => {
   );
 });
 
+test('of a check of one direction a relation says nothing of the list of to', () => {
+  const lines = linesOf({ operation: 'check', options: { type: 'single' }, relations: { AWithB: 6, NoRelation: 4 } });
+  expect(lines).toContain('  AWithB            6  from has to');
+  expect(lines).toContain('  NoRelation        4  from has not to');
+});
+
+test('what to do about a code depends on what was asked for', () => {
+  const failed = { totals: totalsOf(intake(10), { ok: 9, failed: 1 }), codes: { 30001: 1 } };
+  expect(linesOf({ operation: 'get-list', ...failed })).toContain(
+    '      → the peer is no friend: nothing to read for this row',
+  );
+  expect(linesOf({ operation: 'import', ...failed }).join('\n')).toContain('its info text tells');
+});
+
 describe('what to do next', () => {
   const commands = (given: Partial<Report>) =>
     nextSteps(report(given), { expected: ['BothWay'] }).map(({ command }) => command);
@@ -422,14 +439,16 @@ describe('what to do next', () => {
   const RETRY = `befriend retry ${JOB}`;
   const ALL = `befriend retry ${JOB} --all`;
   const LESS = 'less r.jsonl';
-  const CHECK = 'befriend check FILE';
+  const CHECK = 'befriend check FILE --type single --expect AWithB';
+  const CHECK_BOTH = 'befriend check FILE --expect BothWay';
 
   test.each<[what: string, given: Partial<Report>, ...commands: string[]]>([
     ['running', { state: 'running' }, `befriend status ${JOB} --watch`, 'the same command again'],
     ['paused', { state: 'paused' }, 'the same command again', `befriend cancel ${JOB}`],
     ['stopped', { state: 'stopped' }, 'the same command again', `befriend cancel ${JOB}`],
     ['an import that holds', {}, CHECK],
-    ['an add that holds or waits', { operation: 'add', totals: settled({ ok: 9, pending: 1 }) }, CHECK],
+    ['an add that holds or waits', { operation: 'add', totals: settled({ ok: 9, pending: 1 }) }, CHECK_BOTH],
+    ['an add to one list', { operation: 'add', options: { single: true } }, CHECK],
     ['an import of nothing', { totals: totalsOf(intake(0), {}) }],
     ['a check that was answered', { operation: 'check' }],
     [
@@ -453,6 +472,11 @@ describe('what to do next', () => {
     ],
     ['an update that holds', { operation: 'update' }, 'befriend get-list FILE'],
     ['a delete that holds', { operation: 'delete' }, 'befriend check FILE --type single --expect NoRelation'],
+    [
+      'a delete from both lists',
+      { operation: 'delete', options: { both: true } },
+      'befriend check FILE --expect NoRelation',
+    ],
     ['lists that were emptied', { operation: 'delete-all' }, 'befriend get FILE'],
     ['lists that were read', { operation: 'get' }],
     ['friends that were read', { operation: 'get-list' }],
@@ -516,7 +540,9 @@ describe('what to do next', () => {
 
   test('names the rows where they are known, and the way on after --new', () => {
     const first = (given: Partial<Report>, called: Called) => nextSteps(report(given), called)[0]?.command;
-    expect(first({}, { rows: 'friends.csv --loose-ids' })).toBe('befriend check friends.csv --loose-ids');
+    expect(first({}, { rows: 'friends.csv --loose-ids' })).toBe(
+      'befriend check friends.csv --loose-ids --type single --expect AWithB',
+    );
     expect(first({ state: 'stopped' }, { rows: 'friends.csv' })).toBe('the same command again');
     expect(first({ state: 'stopped' }, { rows: 'friends.csv', fresh: true })).toBe('the same command without --new');
   });

@@ -40,6 +40,7 @@ test('the report of a finished job counts its time to the end, and has what the 
   expect(reportOf(job, FILES, START + 60_000)).toEqual({
     job: job.id,
     operation: 'import',
+    options: {},
     state: 'completed',
     reason: 'a reason',
     totals: job.totals,
