@@ -15,6 +15,7 @@ import {
 import { type Befriend, openBefriend } from '../befriend.ts';
 import { JobBraked, JobNotFound } from '../job.ts';
 import { scrub } from '../domain/secret.ts';
+import { similarName } from '../domain/similar.ts';
 import { IntakeError } from '../intake/error.ts';
 import { RetryRefused } from '../jobs/retry.ts';
 import { JobElsewhere, KeyConflict } from '../jobs/submit.ts';
@@ -23,7 +24,6 @@ import { HomeError } from '../jobs/home.ts';
 import { RedisError } from '../redis/connection.ts';
 import { refusalOf } from '../redis/refusal.ts';
 import { fold } from './fold.ts';
-import { similarName } from './similar.ts';
 
 /** Exit codes of every command: docs/operations.md. */
 export const EXIT = {

@@ -10,6 +10,11 @@ interface About {
   more?: string;
 }
 
+const NO_PAIRS = 'A row is one account: a file with a column to is refused';
+const BOTH_ENDS =
+  'Of a file of pairs, befriend import FILE --dry-run --preflight checks both ends, and lists the accounts that the app ' +
+  'lacks in FILE.missing-accounts.txt.';
+
 const ABOUT: Record<OperationName, About> = {
   check: { text: 'ask how the two accounts of each row are related' },
   import: { text: "write each row's friendship into the list of its from: silently, without consent" },
@@ -25,14 +30,17 @@ const ABOUT: Record<OperationName, About> = {
     text: 'take all friends out of the lists of accounts',
     more:
       'It empties whole lists for good, with remarks, groups and custom fields. What get reads of them before can be ' +
-      'imported again. A file of pairs is refused.',
+      `imported again. ${NO_PAIRS}; delete takes pairs.`,
   },
-  get: { text: 'read the friend lists of accounts, with all fields' },
+  get: {
+    text: 'read the friend lists of accounts, with all fields',
+    more: `${NO_PAIRS}; get-list takes pairs.`,
+  },
   'get-list': { text: 'read fields of single friends, and of their profiles' },
-  'accounts-check': { text: 'ask which of the accounts the app has' },
+  'accounts-check': { text: 'ask which of the accounts the app has', more: `${NO_PAIRS}. ${BOTH_ENDS}` },
   'accounts-import': {
     text: 'import accounts into the app, with nickname and picture',
-    more: 'Of accounts that the app has already it changes what a row gives.',
+    more: `Of accounts that the app has already it changes what a row gives. ${NO_PAIRS}. ${BOTH_ENDS}`,
   },
 };
 

@@ -67,6 +67,8 @@ export interface Operation {
   name: OperationName;
   /** What a row of the input is: a pair of accounts, or one account. Chunks of accounts have no From_Account. */
   rows: 'pairs' | 'accounts';
+  /** Where rows are accounts and not pairs: the operation that does the like to single friends. Null where none does. */
+  ofPairs: OperationName | null;
   /** Path under `/v4/`. */
   path: string;
   /** The API command: limits hold per app and command. */
@@ -136,6 +138,7 @@ const NOTHING_TO_VERIFY = { verification: () => null, doubts: () => false };
 /** What the friend commands on pairs have in common. */
 const PAIRS = {
   rows: 'pairs',
+  ofPairs: null,
   callsPerSecond: 200,
   itemsPerCall: 1000,
   fields: [],
@@ -316,6 +319,7 @@ const WHOLE_LIST = {
 const deleteAll: Operation = {
   ...WHOLE_LIST,
   name: 'delete-all',
+  ofPairs: 'delete',
   path: 'sns/friend_delete_all',
   command: 'friend_delete_all',
   answers: 'call',
@@ -328,6 +332,7 @@ const deleteAll: Operation = {
 const get: Operation = {
   ...WHOLE_LIST,
   name: 'get',
+  ofPairs: 'get-list',
   path: 'sns/friend_get',
   command: 'friend_get',
   answers: 'pages',
@@ -346,6 +351,7 @@ const get: Operation = {
 /** What the commands on a hundred accounts have in common. */
 const ACCOUNTS = {
   rows: 'accounts',
+  ofPairs: null,
   callsPerSecond: 100,
   itemsPerCall: 100,
   fields: [],

@@ -1,4 +1,5 @@
 import type { FieldName, Operation } from '../domain/operation.ts';
+import { similarName } from '../domain/similar.ts';
 
 /**
  * Where a value of the input belongs: an end of the pair, the account where rows are accounts, an optional field, or one
@@ -54,12 +55,9 @@ function columnOf(name: string, { rows }: Operation): Column | null {
   return rows === 'accounts' && column?.kind === 'from' ? { kind: 'account' } : column;
 }
 
-/**
- * Whether a pair is no row of an operation on accounts but a dangerous mistake: the whole list of its from would be
- * written, where one friend of it was meant.
- */
-export function refusesPairs({ rows, writeSet }: Operation): boolean {
-  return rows === 'accounts' && writeSet({}) !== 'none';
+/** Why a pair is no row of an operation on accounts: which of its ends is meant, and for what, nobody can tell. */
+export function pairRefused({ name, ofPairs }: Operation): string {
+  return `a row of ${name} is one account, not a pair${ofPairs === null ? '' : `; ${ofPairs} takes pairs`}`;
 }
 
 /** One key per thing a row can have: two columns with the same key contradict each other. */
@@ -104,11 +102,6 @@ export class ColumnNames {
     if (this.#notTaken.size > 0) {
       warnings.push(`columns that ${this.#operation.name} does not take are ignored: ${list(this.#notTaken)}`);
     }
-    if (this.#operation.rows === 'accounts' && [...this.#notTaken].some((name) => columnNamed(name)?.kind === 'to')) {
-      warnings.push(
-        'accounts that stand only in to are not asked about: befriend import FILE --dry-run --preflight asks about both',
-      );
-    }
     return warnings;
   }
 
@@ -119,10 +112,8 @@ export class ColumnNames {
   #resolve(name: string): Column | null {
     const column = columnOf(name, this.#operation);
     if (column === null) return note(this.#unknown, name);
-    if (column.kind === 'from' || column.kind === 'to' || column.kind === 'account') {
-      const taken = (column.kind === 'account') === (this.#operation.rows === 'accounts');
-      return taken || refusesPairs(this.#operation) ? column : note(this.#notTaken, name);
-    }
+    if (column.kind === 'from' || column.kind === 'to') return column;
+    if (column.kind === 'account') return this.#operation.rows === 'accounts' ? column : note(this.#notTaken, name);
     const field = column.kind === 'field' ? column.field : 'custom';
     return this.#operation.fields.includes(field) ? column : note(this.#notTaken, name);
   }
@@ -170,7 +161,10 @@ function firstOfAccounts(cells: string[], names: ColumnNames): FirstRecord {
   if (columns.some((column) => column?.kind === 'account')) return readHeader(cells, names);
   if (cells.length === 1 && columns[0] === null) {
     const layout = { width: 1, from: -1, to: 0, optional: [] };
-    return { kind: 'row', layout, warning: lookLikeNames(cells, 'does not name a column of accounts') };
+    const warning = looksLikeName(cells[0] as string)
+      ? readAsRow(cells, 'does not name a column of accounts', 'account')
+      : undefined;
+    return { kind: 'row', layout, warning };
   }
   return {
     kind: 'error',
@@ -191,7 +185,7 @@ function firstOfPairs(cells: string[], names: ColumnNames): FirstRecord {
     return {
       kind: 'row',
       layout: { width: 2, from: 0, to: 1, optional: [] },
-      warning: lookLikeNames(cells, 'names neither from nor to'),
+      warning: lookLikeNames(cells) ? readAsRow(cells, 'names neither from nor to', 'from and to') : undefined,
     };
   }
   const lack = froms === 0 && tos === 0 ? 'neither from nor to' : froms === 0 ? 'no from' : 'no to';
@@ -205,7 +199,7 @@ function firstOfPairs(cells: string[], names: ColumnNames): FirstRecord {
 }
 
 /** `2 columns ("a", "b")`. */
-function columnCount(cells: string[]): string {
+export function columnCount(cells: string[]): string {
   return `${cells.length} column${cells.length === 1 ? '' : 's'} (${cellsText(cells)})`;
 }
 
@@ -229,7 +223,7 @@ function readHeader(cells: string[], names: ColumnNames): FirstRecord {
       return { kind: 'error', message, advice: 'Remove or rename one' };
     }
     seen.set(key, cell);
-    if (column.kind === 'to' && refusesPairs(names.operation)) return isOfPairs(cells, names.operation);
+    if (column.kind === 'to' && names.operation.rows === 'accounts') return isOfPairs(cells, names.operation);
     if (column.kind === 'from') layout.from = at;
     else if (column.kind === 'to' || column.kind === 'account') layout.to = at;
     else layout.optional.push({ at, column });
@@ -238,11 +232,15 @@ function readHeader(cells: string[], names: ColumnNames): FirstRecord {
   return { kind: 'header', layout };
 }
 
-function isOfPairs(cells: string[], { name }: Operation): FirstRecord {
+function isOfPairs(cells: string[], operation: Operation): FirstRecord {
   return {
     kind: 'error',
-    message: `pairs among its ${columnCount(cells)}, and ${name} writes whole lists`,
-    advice: 'Remove the column of the friends if that is meant; single friends are taken out by delete',
+    message: `pairs among its ${columnCount(cells)}, and ${pairRefused(operation)}`,
+    advice:
+      operation.ofPairs === null
+        ? 'befriend import FILE --dry-run --preflight checks both ends and lists the accounts that the app lacks in ' +
+          'FILE.missing-accounts.txt, which accounts import takes. Or remove the column of the friends'
+        : 'Remove the column of the friends if their accounts alone are meant',
   };
 }
 
@@ -264,8 +262,26 @@ export function isHeader(cells: readonly string[], { from, to }: Layout): boolea
   return ids.every((at) => names.includes(columnNamed(cells[at] ?? '')?.kind ?? ''));
 }
 
+function readAsRow(cells: string[], lack: string, columns: string): string {
+  return (
+    `the first record (${cellsText(cells)}) was read as a row: it ${lack}. If it is a header, call its columns as ` +
+    `docs/formats.md has them; if it is a row, a line above it that names ${columns} ends this warning`
+  );
+}
+
 /** Ids nearly always have a digit, words of a header never: better a line too many than a header sent as a row. */
-function lookLikeNames(cells: string[], lack: string): string | undefined {
-  if (cells.some((cell) => /\d/.test(cell))) return undefined;
-  return `the first record (${cellsText(cells)}) was read as a row: it ${lack}. If it is a header, call its columns as docs/formats.md has them`;
+function lookLikeNames(cells: string[]): boolean {
+  return !cells.some((cell) => /\d/.test(cell));
+}
+
+/** What headers of lists of accounts are made of: `user_name`, `Member ID`, `uids`. */
+const WORDS_OF_HEADERS = /^(?:(?:account|user|member|friend|login|name|nick|uid|id|identifier)s?|from|im|chat|app)+$/i;
+
+/**
+ * Lists of ids without a header are common, and many an id has letters alone: so only what is made of such words, or is
+ * one of the names of the column with a slip.
+ */
+function looksLikeName(cell: string): boolean {
+  if (cell.length > MAX_SHOWN || /\d/.test(cell)) return false;
+  return WORDS_OF_HEADERS.test(cell.replace(/[^a-z]/gi, '')) || similarName(cell, ['account', 'UserID']) !== undefined;
 }

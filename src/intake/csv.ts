@@ -1,10 +1,10 @@
-import { type ColumnNames, isHeader, type Layout, readFirstRecord } from './columns.ts';
+import { columnCount, type ColumnNames, isHeader, type Layout, readFirstRecord } from './columns.ts';
 import { IntakeError } from './error.ts';
 import { makeSkimmer, type Skimmer } from './skim.ts';
 import { parseQuoted } from './quoted.ts';
 import { flawOf, isCleanBlock } from './reader.ts';
 import { MAX_RECORD, NEED_MORE, RETURN, type Cursor, type RecordParser } from './record-parser.ts';
-import { RawRow } from './row.ts';
+import { isId, RawRow } from './row.ts';
 import type { RowSink } from './sink.ts';
 
 const QUOTE = 34;
@@ -72,7 +72,7 @@ export class CsvParser implements RecordParser {
 
   refuse(line: number, reason: string, text: Buffer): void {
     if (this.#layout === null) {
-      throw this.#noColumns(line, `${reason}, so its columns cannot be told`, causeOf(text) ?? MUST_BE_TEXT);
+      throw this.#noColumns(line, `${reason}, so its columns cannot be told`, this.#causeOf(text) ?? MUST_BE_TEXT);
     }
     this.#sink.reject(line, reason, text);
   }
@@ -96,7 +96,12 @@ export class CsvParser implements RecordParser {
 
   #first(line: number, text: Buffer, cells: string[]): void {
     const first = readFirstRecord(cells, this.#names);
-    if (first.kind === 'error') throw this.#noColumns(line, first.message, causeOf(text) ?? first.advice);
+    const cause = this.#causeOf(text);
+    if (first.kind === 'error') throw this.#noColumns(line, first.message, cause ?? first.advice);
+    // One column of what is no id, for a reason that holds for every line: not a bad row but a file misread.
+    if (first.kind === 'row' && cells.length === 1 && cause !== null && !isId(cells[0], this.#sink.rules)) {
+      throw this.#noColumns(line, `no column of accounts among its ${columnCount(cells)}`, cause);
+    }
     this.#layout = first.layout;
     this.#skimmer = makeSkimmer(first.layout, this.#delimiter, this.#sink);
     if (first.kind === 'header') {
@@ -134,6 +139,15 @@ export class CsvParser implements RecordParser {
     this.warnings.push(`line ${line} is another header: the rows below it were read ${order}. Check that they agree`);
   }
 
+  /** What a first record without columns most likely is, and what to do about it; null when nothing suggests itself. */
+  #causeOf(text: Buffer): string | null {
+    if (text.includes(RETURN)) return "Its lines end in CR alone: convert them first (tr '\\r' '\\n' < FILE)";
+    if (text[0] === OPEN_BRACE) return 'It looks like JSON lines: call the file .jsonl';
+    if (this.#delimiter === ';' || !text.includes(SEMICOLON)) return null;
+    const names = this.#names.operation.rows === 'accounts' ? 'account;…' : 'from;to';
+    return `Columns between semicolons are read only where the first line names them (${names})`;
+  }
+
   #noColumns(line: number, what: string, advice: string): IntakeError {
     return new IntakeError('no-columns', `${this.#name}, line ${line}: ${what}. ${advice}`);
   }
@@ -143,14 +157,6 @@ export class CsvParser implements RecordParser {
 const nameOf = (cell: string) => cell.trim().toLowerCase();
 
 const MUST_BE_TEXT = 'Text must be UTF-8, one record a line: convert other encodings first, e.g. with iconv';
-
-/** What a first record without columns most likely is, and what to do about it; null when nothing suggests itself. */
-function causeOf(text: Buffer): string | null {
-  if (text.includes(RETURN)) return "Its lines end in CR alone: convert them first (tr '\\r' '\\n' < FILE)";
-  if (text[0] === OPEN_BRACE) return 'It looks like JSON lines: call the file .jsonl';
-  if (!text.includes(SEMICOLON)) return null;
-  return 'Columns between semicolons are read only where the first line names them (from;to)';
-}
 
 function withoutLineEnd(text: Buffer): Buffer {
   let end = text.length;

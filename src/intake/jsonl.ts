@@ -1,4 +1,4 @@
-import { type ColumnNames, refusesPairs } from './columns.ts';
+import { type ColumnNames, pairRefused } from './columns.ts';
 import { flawOf, isCleanBlock } from './reader.ts';
 import type { Cursor, RecordParser } from './record-parser.ts';
 import { RawRow } from './row.ts';
@@ -52,9 +52,7 @@ function parseRow(text: string, names: ColumnNames): RawRow | string {
   for (const [name, inner] of Object.entries(value)) {
     const column = names.use(name);
     if (column === null) continue;
-    if (column.kind === 'to' && refusesPairs(names.operation)) {
-      return `to: ${names.operation.name} writes whole lists; delete takes single friends out`;
-    }
+    if (column.kind === 'to' && names.operation.rows === 'accounts') return `to: ${pairRefused(names.operation)}`;
     if (!row.set(column, inner) || repeated?.has(name)) {
       return `${column.kind === 'field' ? column.field : column.kind}: given twice`;
     }

@@ -113,6 +113,10 @@ function checkPair({ from, to }: RawRow, rules: RowRules): string | null {
   return checkId('from', from, rules) ?? checkId('to', to, rules) ?? (from === to ? 'to: same as from' : null);
 }
 
+export function isId(id: unknown, rules: RowRules): boolean {
+  return checkId('account', id, rules) === null;
+}
+
 function checkId(name: 'from' | 'to' | 'account', id: unknown, { looseIds }: RowRules): string | null {
   if (id === undefined || id === null || id === '') return `${name}: empty`;
   if (typeof id === 'number') return `${name}: a number; ids are strings, put it in quotes`;

@@ -78,7 +78,6 @@ describe('on the command line', () => {
     ['delete pairs.csv --both --no-verify', { rows: 3, accepted: 3, calls: 2, rate: 300 }, 0],
     ['delete-all ids.txt', { rows: 3, accepted: 3, calls: 3, rate: 300 }, 0],
     ['get ids.txt', { rows: 3, accepted: 3, calls: 3, rate: 300 }, 0],
-    ['get pairs.csv', { rows: 3, accepted: 2, calls: 2, rate: 300 }, 0],
     ['get-list pairs.csv --tags Tag_SNS_IM_Remark', { rows: 3, accepted: 3, calls: 2, rate: 300 }, 0],
     ['accounts import accounts.csv', { rows: 3, accepted: 2, calls: 1, rate: 150 }, 1],
   ])('befriend %s is planned', async (line, { rows, accepted, calls, rate }, code) => {
@@ -120,8 +119,10 @@ describe('on the command line', () => {
     ['update pairs.csv', 'pairs.csv, line 1: nothing to update among its 2 columns ("from", "to"). Name the columns'],
     [
       'delete-all pairs.csv',
-      'pairs.csv, line 1: pairs among its 2 columns ("from", "to"), and delete-all writes whole',
+      'pairs.csv, line 1: pairs among its 2 columns ("from", "to"), and a row of delete-all is one account',
     ],
+    ['get pairs.csv', 'and a row of get is one account, not a pair; get-list takes pairs. Remove the column of the'],
+    ['accounts import pairs.csv', 'befriend import FILE --dry-run --preflight checks both ends'],
     ['get updates', 'updates: no such file'],
   ])('befriend %s: exit code 2 and what to do, nothing sent', async (line, says) => {
     const { code, stdout, stderr } = await place.run(...line.split(' '));

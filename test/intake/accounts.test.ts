@@ -58,10 +58,10 @@ describe('an input of accounts', () => {
     { what: 'a column from among others', content: 'note,From_Account,mood\nx,a,y\nx,b,y\n' },
     { what: 'the API’s UserID', content: 'UserID\na\nb\n' },
     { what: 'an account a line without a header', content: '\ufeffa1\r\n\r\nb2\r\n', accounts: ['a1', 'b2'] },
-    { what: 'a pairs file, of which only from is read', content: 'from,to\na,x\nb,x\n' },
+    { what: 'a column from', content: 'From_Account,note\na,x\nb,x\n' },
     { what: 'TSV', content: 'account\tx\na\t1\nb\t2\n', name: 'in.tsv' },
     { what: 'quoted ids', content: 'account\n"a"\n"b"\n' },
-    { what: 'JSON lines', content: '{"account":"a"}\n{"from":"b","to":"x"}\n', name: 'in.jsonl' },
+    { what: 'JSON lines', content: '{"account":"a"}\n{"from":"b","note":"x"}\n', name: 'in.jsonl' },
   ])('is $what', async ({ content, name = 'in.csv', accounts = ['a', 'b'] }) => {
     const read = await taken(content, { name });
     expect(read.rejects).toEqual([]);
@@ -108,33 +108,61 @@ describe('an input of accounts', () => {
     const lines = '{"to":"a"}\n{"account":7}\n{"account":"a","from":"b"}\n"a"\n{"account":"a"}\n{"account":"a"}\n';
     const read = await taken(lines, { name: 'in.jsonl' });
     expect(reasons(read)).toEqual([
-      '1 account: empty',
+      '1 to: a row of accounts-check is one account, not a pair',
       '2 account: a number; ids are strings, put it in quotes',
       '3 account: given twice',
       '4 row: not a JSON object',
       '6 duplicate of line 5',
     ]);
     expect(read.rejects.at(-1)?.row).toBe('{"account":"a"}');
-    expect(read.prepared.warnings).toEqual([
-      'columns that accounts-check does not take are ignored: "to"',
-      'accounts that stand only in to are not asked about: befriend import FILE --dry-run --preflight asks about both',
-    ]);
+    expect(read.prepared.warnings).toEqual([]);
   });
 
-  it('says so when its first line looks like a header', async () => {
-    const { prepared } = await taken('name\nu1\n');
-    expect(prepared.warnings).toEqual([
-      'line 1: the first record ("name") was read as a row: it does not name a column of accounts. If it is a header, call its columns as docs/formats.md has them',
-    ]);
-  });
+  it.each(['name', 'users', 'User_Name', 'uids', 'from user', 'acount', 'usr_id'])(
+    'says so when its first line looks like a header: %s',
+    async (name) => {
+      const { prepared } = await taken(`${name}\nu1\n`);
+      expect(prepared.warnings.filter((text) => !text.startsWith('0 rows'))).toEqual([
+        `line 1: the first record ("${name}") was read as a row: it does not name a column of accounts. If it is a ` +
+          'header, call its columns as docs/formats.md has them; if it is a row, a line above it that names account ' +
+          'ends this warning',
+      ]);
+    },
+  );
+
+  it.each(['ann', 'bob-and-cem', 'Administrator', 'guest_user', 'adam', 'user1', 'x'])(
+    'says nothing of a first line that is an account: %s',
+    async (id) => {
+      const { prepared, rows } = await taken(`${id}\nu7\n`);
+      expect({ rows: rows.length, warnings: prepared.warnings }).toEqual({ rows: 2, warnings: [] });
+    },
+  );
 
   it.each([
     { content: 'u1,u2\nu3,u4\n', says: 'no column of accounts among its 2 columns ("u1", "u2")' },
     { content: 'to\nu3\n', says: 'no column of accounts among its 1 column ("to")' },
     { content: 'account,from\na,b\n', says: 'both mean account' },
+    {
+      content: 'from,to\na,b\n',
+      says:
+        'pairs among its 2 columns ("from", "to"), and a row of accounts-check is one account, not a pair. befriend ' +
+        'import FILE --dry-run --preflight checks both ends and lists the accounts that the app lacks in ' +
+        'FILE.missing-accounts.txt, which accounts import takes. Or remove the column of the friends',
+    },
+    { content: 'a;b\nc;d\n', says: 'no column of accounts among its 1 column ("a;b"). Columns between semicolons are' },
+    { content: 'a\rb\rc', says: 'among its 1 column ("a\\rb\\rc"). Its lines end in CR alone' },
+    { content: '{"account":"a"}\n', says: 'It looks like JSON lines: call the file .jsonl' },
   ])('$content is refused with what to do', async ({ content, says }) => {
     await expect(taken(content)).rejects.toMatchObject({ name: 'IntakeError', code: 'no-columns' });
     await expect(taken(content)).rejects.toThrow(says);
+  });
+
+  it('whose first account is no id for a reason of its own is read on', async () => {
+    expect(reasons(await taken('a b\nc\n'))).toEqual(['1 account: characters other than a-z A-Z 0-9 _ -']);
+  });
+
+  it('of ids with semicolons takes them as they are where that is wanted', async () => {
+    expect(await accountsIn('a;b\nc;d\n', { looseIds: true })).toEqual(['a;b', 'c;d']);
   });
 
   it('of odd ids takes them as they are where that is wanted', async () => {

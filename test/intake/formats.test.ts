@@ -71,7 +71,7 @@ describe('CSV and TSV', () => {
     const taken = await takeFile(folder.next(), 'user,friend\nu3,u4');
     expect(taken.pairs).toEqual(['u3>u4', 'user>friend']);
     expect(taken.prepared.warnings).toEqual([
-      'line 1: the first record ("user", "friend") was read as a row: it names neither from nor to. If it is a header, call its columns as docs/formats.md has them',
+      'line 1: the first record ("user", "friend") was read as a row: it names neither from nor to. If it is a header, call its columns as docs/formats.md has them; if it is a row, a line above it that names from and to ends this warning',
     ]);
   });
 

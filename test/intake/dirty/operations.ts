@@ -135,7 +135,7 @@ export const OPERATIONS_OWN: DirtyCase[] = [
     expect: {
       error: 'no-columns',
       message:
-        /line 1: pairs among its 2 columns \("from", "to"\), and delete-all writes whole lists\. Remove the column/,
+        /line 1: pairs among its 2 columns \("from", "to"\), and a row of delete-all is one account, not a pair; delete takes pairs\. Remove the column/,
     },
   },
   {
@@ -146,10 +146,49 @@ export const OPERATIONS_OWN: DirtyCase[] = [
     expect: {
       totals: totals(1, 2),
       rejects: [
-        [1, 'to: delete-all writes whole lists; delete takes single friends out'],
-        [3, 'to: delete-all writes whole lists; delete takes single friends out'],
+        [1, 'to: a row of delete-all is one account, not a pair; delete takes pairs'],
+        [3, 'to: a row of delete-all is one account, not a pair; delete takes pairs'],
       ],
       pairs: ['null>c'],
+    },
+  },
+  {
+    name: 'pairs whose accounts would be imported by halves',
+    file: 'import-pairs.csv',
+    operation: 'accounts-import',
+    bytes: () => 'From_Account,To_Account,Nick\na,b,Ann\n',
+    expect: {
+      error: 'no-columns',
+      message: /line 1: pairs among its 3 columns .* is one account, not a pair\. befriend import FILE .* --preflight/,
+    },
+  },
+  {
+    name: 'pairs of which lists are to be read',
+    file: 'get-pairs.csv',
+    operation: 'get',
+    bytes: () => 'from;to\na;b\n',
+    expect: { error: 'no-columns', message: /a row of get is one account, not a pair; get-list takes pairs\. Remove/ },
+  },
+  {
+    name: 'accounts and nicknames between semicolons without a header',
+    file: 'accounts-semicolons.csv',
+    operation: 'accounts-import',
+    bytes: () => 'a;Ann\nb;Bob\n',
+    expect: {
+      error: 'no-columns',
+      message:
+        /line 1: no column of accounts among its 1 column \("a;Ann"\)\. Columns between semicolons are read only/,
+    },
+  },
+  {
+    name: 'accounts of letters alone, an id a line',
+    file: 'letters.txt',
+    operation: 'get',
+    bytes: () => 'ann\nbob\ncem\nbob\n',
+    expect: {
+      totals: totals(3, 0, 1),
+      rejects: [[4, 'duplicate of line 2']],
+      pairs: ['null>ann', 'null>bob', 'null>cem'],
     },
   },
 ];
