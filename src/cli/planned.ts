@@ -54,21 +54,44 @@ const MORE_CALLS: Partial<Record<AnswerShape, string>> = {
   pages: ' at least: a list of more than about 500 friends takes several',
 };
 
-export function plannedText(report: PlannedReport, prepared: Prepared, asked: boolean): string {
+/** What the text says beside the report. */
+export interface PlannedHow {
+  /** The accounts were checked: calls were made. */
+  checked: boolean;
+  /** When a read follows a write whose answer leaves open what it did, milliseconds. */
+  readAfterMs: number;
+}
+
+export function plannedText(report: PlannedReport, prepared: Prepared, how: PlannedHow): string {
   const { totals, calls } = report;
+  const operation = OPERATIONS[report.operation];
   const lines = [
-    `${report.operation}: dry run, nothing was ${asked ? 'written' : 'sent'}`,
+    `${report.operation}: dry run, nothing was ${how.checked ? 'written' : 'sent'}`,
     `  rows       ${count(totals.rows)}`,
     `  accepted   ${count(totals.accepted)}`,
     `  invalid    ${count(totals.invalid)}`,
     `  duplicate  ${count(totals.duplicate)}`,
-    `  accounts   ${count(prepared.accounts)}`,
-    `  calls      ${count(calls.planned)}${MORE_CALLS[OPERATIONS[report.operation].answers] ?? ''}`,
+    `  accounts   ${count(prepared.accounts)}${operation.rows === 'pairs' ? ' in from' : ''}`,
+    `  calls      ${count(calls.planned)}${MORE_CALLS[operation.answers] ?? ''}`,
+    ...lookupLines(report, how),
     `  time       ${timeText(report)}`,
     ...rejectLines(prepared.rejects),
     ...(report.rejects ? [`  rejects    ${report.rejects}`] : []),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/**
+ * The reads of rows in doubt, where a plain success leaves one in doubt: then every call has one behind it. Those of other
+ * answers, and of writes without one, nobody can plan.
+ */
+function lookupLines({ operation: name, options, calls }: PlannedReport, { readAfterMs }: PlannedHow): string[] {
+  const operation = OPERATIONS[name];
+  const verification = options.noVerify ? null : operation.verification(options);
+  if (verification === null || !operation.doubts({ status: 'ok', code: 0 }, options)) return [];
+  const { command } = OPERATIONS[verification.operation];
+  const after = readAfterMs > 0 ? `, ${duration(readAfterMs / 1000)} later` : '';
+  return [`  lookups    up to ${count(calls.planned)} of ${command}${after} (--no-verify: none)`];
 }
 
 /** Each reason with its first rows, the commonest reason first. */

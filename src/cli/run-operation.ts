@@ -186,8 +186,9 @@ async function planRows(
   const report = plannedReport(prepared, asked, rejects === '-' ? 'on stdout' : rejects, time);
   warn(prepared);
   const stream = rejects === '-' ? process.stderr : process.stdout;
+  const how = { checked: check !== undefined, readAfterMs: context.config.tuning.serviceLimitMs };
   const whole = { ...report, ...(checked.found && { preflight: checked.found }) };
-  stream.write(flags.json ? `${JSON.stringify(whole)}\n` : plannedText(report, prepared, check !== undefined));
+  stream.write(flags.json ? `${JSON.stringify(whole)}\n` : plannedText(report, prepared, how));
   if (checked.refusal !== null) throw checked.refusal;
   return report.totals.invalid > 0 && !flags.allowRejects ? EXIT.rowsFailed : EXIT.ok;
 }

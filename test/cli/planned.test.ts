@@ -1,9 +1,11 @@
 /** What a dry run found, letter for letter, and what `--json` prints of it. */
 import { expect, test } from 'vitest';
 import type { Forecast } from '../../src/cli/forecast.ts';
-import { plannedReport, plannedText } from '../../src/cli/planned.ts';
+import { type PlannedHow, plannedReport, plannedText } from '../../src/cli/planned.ts';
+import type { OperationName, OperationOptions } from '../../src/domain/operation.ts';
 import type { Prepared } from '../../src/intake/prepare.ts';
 import type { RejectKind } from '../../src/intake/rejects.ts';
+import type { Submission } from '../../src/jobs/submit.ts';
 
 const REJECTS = 'friends.csv.rejects.jsonl';
 const ALONE: Forecast = { ceiling: 200, seconds: 123.4567, beside: { jobs: 0, calls: 0, seconds: 123.4567 } };
@@ -46,8 +48,21 @@ const DIRTY = preparedWith({ rows: 2_001_260, invalid: 1250, duplicate: 10 }, [
   },
 ]);
 
-const textOf = (prepared: Prepared, forecast: Forecast, asked = false, rejects = REJECTS): string[] =>
-  plannedText(plannedReport(prepared, { operation: 'import' }, rejects, forecast), prepared, asked).split('\n');
+const HOW: PlannedHow = { checked: false, readAfterMs: 3000 };
+
+const textOf = (
+  prepared: Prepared,
+  forecast: Forecast,
+  {
+    operation = 'import',
+    options = {},
+    rejects = REJECTS,
+    ...how
+  }: Partial<PlannedHow & Pick<Submission, 'operation' | 'options'>> & { rejects?: string } = {},
+): string[] =>
+  plannedText(plannedReport(prepared, { operation, options }, rejects, forecast), prepared, { ...HOW, ...how }).split(
+    '\n',
+  );
 
 /** The line of the text that has this name. */
 const lineOf = (name: string, lines: string[]) => lines.filter((line) => line.startsWith(`  ${name} `));
@@ -59,7 +74,7 @@ test('a clean file', () => {
     '  accepted   2,000,000',
     '  invalid    0',
     '  duplicate  0',
-    '  accounts   23,456',
+    '  accounts   23,456 in from',
     '  calls      24,691',
     '  time       2 min 4 s at 200 calls/s',
     '',
@@ -74,7 +89,7 @@ test('a dirty file: reasons with their first rows, and where all of them are', (
     '  accepted   2,000,000',
     '  invalid    1,250',
     '  duplicate  10',
-    '  accounts   23,456',
+    '  accounts   23,456 in from',
     '  calls      24,691',
     '  time       2 min 4 s at 200 calls/s',
     '',
@@ -96,7 +111,28 @@ test('a dirty file: reasons with their first rows, and where all of them are', (
 });
 
 test('with the accounts checked, calls were made, but nothing was written', () => {
-  expect(textOf(preparedWith(), ALONE, true)[0]).toBe('import: dry run, nothing was written');
+  expect(textOf(preparedWith(), ALONE, { checked: true })[0]).toBe('import: dry run, nothing was written');
+});
+
+test('where rows are accounts, these are counted', () => {
+  expect(lineOf('accounts', textOf(preparedWith(), ALONE, { operation: 'accounts-check' }))).toEqual([
+    '  accounts   23,456',
+  ]);
+});
+
+test('reads are told of where every row of a call that went well is looked up', () => {
+  const lookups = (operation: OperationName, options: OperationOptions, readAfterMs = 3000) =>
+    lineOf('lookups', textOf(preparedWith(), ALONE, { operation, options, readAfterMs }));
+  const line = '  lookups    up to 24,691 of friend_check, 3 s later (--no-verify: none)';
+  expect(line.length).toBeLessThan(80);
+  expect(lookups('add', {})).toEqual([line]);
+  expect(lookups('add', { single: true })).toEqual([line]);
+  expect(lookups('add', {}, 0)).toEqual(['  lookups    up to 24,691 of friend_check (--no-verify: none)']);
+  expect(lookups('add', { noVerify: true })).toEqual([]);
+  expect(lookups('add', { force: true })).toEqual([]);
+  expect(lookups('delete', { both: true })).toEqual([]);
+  expect(lookups('import', {})).toEqual([]);
+  expect(lookups('get', {})).toEqual([]);
 });
 
 test('the time alone, and beside the jobs that run now', () => {
@@ -144,6 +180,6 @@ test('the report names the rejects where there are any, and the jobs beside it w
   expect(report).toMatchObject({ rejects: REJECTS, beside: { jobs: 3, calls: 15_000, seconds: 600 } });
   expect(report.totals).toMatchObject({ rows: 2_001_260, invalid: 1250, duplicate: 10, accepted: 2_000_000 });
   expect(plannedReport(DIRTY, { operation: 'import' }, REJECTS, { ...ALONE, beside: null }).beside).toBeNull();
-  expect(lineOf('rejects', textOf(DIRTY, ALONE, false, 'on stdout'))).toEqual(['  rejects    on stdout']);
+  expect(lineOf('rejects', textOf(DIRTY, ALONE, { rejects: 'on stdout' }))).toEqual(['  rejects    on stdout']);
   expect(lineOf('rejects', textOf(preparedWith(), ALONE))).toEqual([]);
 });
