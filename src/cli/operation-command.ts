@@ -1,5 +1,5 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { type Operation, type OperationName, OPERATIONS } from '../domain/operation.ts';
+import { FRIEND_TAGS, type Operation, type OperationName, OPERATIONS } from '../domain/operation.ts';
 import { fold } from './fold.ts';
 import { relationOption } from './relations.ts';
 import { type Flags, runOperation } from './run-operation.ts';
@@ -8,6 +8,8 @@ interface About {
   text: string;
   /** What the help says below the options. */
   more?: string;
+  /** Options of an example of its own. */
+  example?: string;
 }
 
 const NO_PAIRS = 'A row is one account: a file with a column to is refused';
@@ -36,7 +38,13 @@ const ABOUT: Record<OperationName, About> = {
     text: 'read the friend lists of accounts, with all fields',
     more: `${NO_PAIRS}; get-list takes pairs.`,
   },
-  'get-list': { text: 'read fields of single friends, and of their profiles' },
+  'get-list': {
+    text: 'read fields of single friends, and of their profiles',
+    more:
+      `Tags of a friendship: ${FRIEND_TAGS.join(', ')}, and Tag_SNS_Custom_…. Of the friend's profile: Tag_Profile_IM_… ` +
+      '(Tag_Profile_IM_Nick) and Tag_Profile_Custom_….',
+    example: ' --tags Tag_SNS_IM_Remark,Tag_Profile_IM_Nick',
+  },
   'accounts-check': { text: 'ask which of the accounts the app has', more: `${NO_PAIRS}. ${BOTH_ENDS}` },
   'accounts-import': {
     text: 'import accounts into the app, with nickname and picture',
@@ -59,7 +67,7 @@ export function wordsOf(operation: OperationName): string[] {
 export function operationCommand(operation: OperationName, exit: (code: number) => void): Command {
   const words = wordsOf(operation);
   const { rows } = OPERATIONS[operation];
-  const { text, more } = ABOUT[operation];
+  const { text, more, example: own } = ABOUT[operation];
   const command = new Command(words.at(-1))
     .description(text)
     .addArgument(new Argument('<file>', FILE[rows]))
@@ -76,7 +84,7 @@ export function operationCommand(operation: OperationName, exit: (code: number) 
     .option('--new', 'start another job where an unfinished one of the same rows exists');
   for (const option of ownOptions(operation)) command.addOption(option);
   const example = `befriend ${words.join(' ')} ${rows === 'accounts' ? 'accounts.txt' : 'friends.csv'}`;
-  const examples = `Examples:\n  ${example} --dry-run    # sends nothing\n  ${example}`;
+  const examples = `Examples:\n  ${example} --dry-run    # sends nothing\n  ${example}${own === undefined ? '' : `\n  ${example}${own}`}`;
   command.addHelpText('after', `\n${more === undefined ? '' : `${fold(more, 79)}\n\n`}${examples}`);
   return command.action(async (file: string, flags: Flags) => exit(await runOperation(operation, file, flags)));
 }
@@ -117,10 +125,13 @@ const OPTIONS: Partial<Record<OperationName, () => Option[]>> = {
   ],
 };
 
-const TAG = /^Tag_(?:SNS|Profile)_(?:IM|Custom)_\w+$/;
+/** Beside those of a friendship, which are all known (Chat API 1047/33521): custom ones, and those of profiles. */
+const OTHER_TAG = /^Tag_(?:SNS_Custom|Profile_IM|Profile_Custom)_\w+$/;
 
 function tagsOf(list: string): string[] {
   const tags = [...new Set(list.split(',').map((tag) => tag.trim()))];
-  if (tags.every((tag) => TAG.test(tag))) return tags;
-  throw new InvalidArgumentError('Tags are Tag_SNS_IM_…, Tag_SNS_Custom_…, Tag_Profile_IM_… and Tag_Profile_Custom_….');
+  if (tags.every((tag) => FRIEND_TAGS.includes(tag) || OTHER_TAG.test(tag))) return tags;
+  throw new InvalidArgumentError(
+    `Tags are ${FRIEND_TAGS.join(', ')}, and Tag_SNS_Custom_…, Tag_Profile_IM_… and Tag_Profile_Custom_….`,
+  );
 }

@@ -106,7 +106,14 @@ describe('on the command line', () => {
       '--expect BothWay,BWithA with --type single: such a check answers AWithB or NoRelation only.',
     ],
     ['check pairs.csv --detach --expect BothWay', '--detach returns before there are relations: leave --expect'],
-    ['get-list pairs.csv --tags Remark', "'--tags <list>' cannot be 'Remark'. Tags are Tag_SNS_IM_…"],
+    [
+      'get-list pairs.csv --tags Remark',
+      "'--tags <list>' cannot be 'Remark'. Tags are Tag_SNS_IM_Remark, Tag_SNS_IM_Group,",
+    ],
+    [
+      'get-list pairs.csv --tags Tag_SNS_IM_Bogus',
+      "'--tags <list>' cannot be 'Tag_SNS_IM_Bogus'. Tags are Tag_SNS_IM_Remark",
+    ],
     ['get-list pairs.csv --tags Tag_SNS_IM_Remark,', "'--tags <list>' cannot be 'Tag_SNS_IM_Remark,'"],
     ['get-list pairs.csv --tags Tag_SNS_Other_X', "'--tags <list>' cannot be"],
     ['get ids.txt --no-verify', "unknown option '--no-verify'"],

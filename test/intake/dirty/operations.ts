@@ -90,14 +90,16 @@ export const OPERATIONS_OWN: DirtyCase[] = [
         '{"from":"a","to":"f","custom":{"Ext":""}}',
         '{"from":"a","to":"g","remark":"","Remark":"x"}',
         '{"from":"a","to":"h","addTime":1700000000}',
+        '{"from":"a","to":"i","CustomItem":[{"Tag":"Tag_SNS_IM_Bogus","Value":"x"}]}',
       ].join('\n'),
     expect: {
-      totals: totals(3, 4),
+      totals: totals(3, 5),
       rejects: [
         [2, NOTHING],
         [3, NOTHING],
         [6, 'remark: given twice'],
         [7, NOTHING],
+        [8, 'custom.Tag_SNS_IM_Bogus: a tag is 1 to 8 letters'],
       ],
       pairs: ['a>b', 'a>e', 'a>f'],
       warnings: [/^columns that update does not take are ignored: "addTime"$/],
