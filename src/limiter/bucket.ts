@@ -7,7 +7,7 @@ export interface LeaseRequest {
   want: number;
   leadMs: number;
   latenessMs: number;
-  /** `since` of a state that the clock has left behind; 0: none. */
+  /** `since` of a state that the clock has left behind, or that another one had replaced; 0: none. */
   forget: number;
   /** Highest slot id that was answered with "too fast" for the command, and for the whole app; 0: none. */
   throttled: number;

@@ -5,7 +5,7 @@ import type { LimiterLog } from './limiter.ts';
 import { Reports } from './reports.ts';
 import type { Timing } from './timing.ts';
 
-/** What a lease says beside its slots. `lost`: the state is another one. `doubt`: Redis' clock was set. */
+/** What a lease says beside its slots. `lost`: the state is another one. `doubt`: what it grants must not be used. */
 export interface Answer extends Lease {
   state: 'same' | 'lost' | 'doubt';
   latenessMs: number;
@@ -79,6 +79,12 @@ export class LeaseClient {
     this.since = since;
     this.forgetSince = 0;
     const key = this.keys[0];
+    if (since < known) {
+      // A fail-over was undone: what was called by the state in between is not in this one.
+      this.forgetSince = since;
+      this.log?.warn({ key }, 'Redis is back at an older state: the limiter starts anew and waits');
+      return 'doubt';
+    }
     if (since !== known) {
       if (known === 0) return 'same';
       this.losses += 1;

@@ -29,7 +29,8 @@
   ARGV[8]  horizon         us from now to the last slot, at most
   ARGV[9]  loss            us without slots after the state was lost
   ARGV[10] want            slots wanted, may be 0
-  ARGV[11] forget          `since` of a state that the clock has left behind: drop it. 0: none
+  ARGV[11] forget          `since` of a state that the clock has left behind, or that another one had replaced: drop
+                           it. 0: none
   ARGV[12] throttled       highest slot id answered with "too fast" for the command. 0: none
   ARGV[13] app throttled   the same for the app
   ARGV[14] returned        how many slots are given back, then their ids, then (score, id) of every call to report

@@ -12,7 +12,7 @@
  * - On the way a call can be held back: what its answer took beyond quick answers is added (`answers.ts`); while it has
  *   none, after half a window, the token stays as long as a call can live (`calls.ts`).
  * - Slots are compared with Redis' clock through bounds (`clock-map.ts`): sent not before, reported not too early.
- * - If the state is lost (another run_id, a missing key, a clock that was set), the next slot is W + margin after the
+ * - If the state is lost (another run_id, a missing key, an older state, a clock that was set), the next slot is W + margin after the
  *   last one that anybody could still use.
  *
  * The limit of the app, where it is known, is a second bucket of the same script: a slot is the first instant that both

@@ -65,6 +65,19 @@ test.each([
   expect(all.some((limiter) => limiter.state.losses > 0)).toBe(true);
 });
 
+test('an older state is back, as when a fail-over is undone: slots wait a whole window', async () => {
+  const keys = keysOf(APP, command);
+  const older = await Promise.all(keys.map((key) => server.redis.dumpBuffer(key)));
+  await server.redis.del(...keys);
+  await more();
+  const from = sends.length;
+  await Promise.all(keys.map((key, n) => server.redis.restore(key, 0, older[n] as Buffer, 'REPLACE')));
+  await more();
+  await more();
+  strict();
+  expect(widestGap(sends.slice(from - 1))).toBeGreaterThanOrEqual(WINDOW_MS + marginMs);
+});
+
 test('scripts are flushed: nothing is lost', async () => {
   await server.redis.script('FLUSH');
   await more();
