@@ -106,6 +106,12 @@ export function jobLines(operation: string, pace: Pace): Part[][] {
   ];
 }
 
+/** Nothing can be told of a job while its Redis is away, but that. */
+export function awayLine(seconds: number): Part[] {
+  const text = `Redis has not answered for ${duration(seconds)}: nobody calls, and all goes on by itself when it does`;
+  return [{ text, style: 'yellow' }];
+}
+
 const BAR = 10;
 
 function bar(percent: number): string {

@@ -1,9 +1,13 @@
 import { setInterval } from 'node:timers/promises';
 import type { Befriend } from '../befriend.ts';
+import type { JobStatus } from '../domain/job.ts';
 import type { Job } from '../job.ts';
+import type { Outlook } from '../jobs/outlook.ts';
+import { within } from '../redis/in-time.ts';
+import { AWAY_MS } from '../redis/presence.ts';
 import type { Report } from '../results/report.ts';
 import { openPace } from './pace.ts';
-import { jobLines, type Progress } from './progress.ts';
+import { awayLine, jobLines, type Progress } from './progress.ts';
 
 const LOOK_MS = 500;
 
@@ -21,9 +25,14 @@ export async function watch(befriend: Befriend, job: Job, { progress, here, sign
   const done = job.done(signal).finally(() => over.abort());
   const show = async (): Promise<void> => {
     for await (const _ of setInterval(LOOK_MS, undefined, { signal: over.signal })) {
-      const status = await job.status();
-      const pace = paceOf(status, await befriend.outlook(status.operation), performance.now());
-      if (!over.signal.aborted) progress.show(...jobLines(status.operation, pace));
+      const asked = performance.now();
+      const answer = look(befriend, job);
+      while ((await within(answer, AWAY_MS)) === null && !over.signal.aborted) {
+        progress.show(awayLine((performance.now() - asked) / 1000));
+      }
+      if (over.signal.aborted) return;
+      const { status, outlook } = await answer;
+      progress.show(...jobLines(status.operation, paceOf(status, outlook, performance.now())));
     }
   };
   try {
@@ -32,6 +41,11 @@ export async function watch(befriend: Befriend, job: Job, { progress, here, sign
   } finally {
     progress.end();
   }
+}
+
+async function look(befriend: Befriend, job: Job): Promise<{ status: JobStatus; outlook: Outlook }> {
+  const status = await job.status();
+  return { status, outlook: await befriend.outlook(status.operation) };
 }
 
 function ignoreAbort(error: Error): void {

@@ -7,6 +7,7 @@ import { DEFAULT_CURVES } from '../domain/backoff.ts';
 import { type OperationName, OPERATIONS } from '../domain/operation.ts';
 import type { Limiter } from '../limiter/limiter.ts';
 import { within } from '../redis/in-time.ts';
+import { tellPresence } from '../redis/presence.ts';
 import { runRecorder } from '../results/recorder.ts';
 import { type Caller, startCaller } from './caller.ts';
 import { createBreaker } from './breaker.ts';
@@ -96,7 +97,7 @@ export function startRoles(options: RolesOptions): Roles {
     return queue;
   };
 
-  const loops: Promise<void>[] = [];
+  const loops: Promise<void>[] = [tellPresence(redis, log, abort.signal)];
   if (roles.includes('feed')) {
     const { readySeconds, callsPerSecond, windowMs } = options.tuning;
     const readyWindow = Math.ceil((callsPerSecond * 1000 * readySeconds) / windowMs);

@@ -3,6 +3,7 @@
  * and says what is known.
  */
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { openBefriend } from '../../src/befriend.ts';
 import { follow } from '../../src/cli/run-job.ts';
@@ -11,10 +12,11 @@ import type { Finding } from '../../src/domain/finding.ts';
 import { createLog } from '../../src/log.ts';
 import { connectRedis } from '../../src/redis/connection.ts';
 import { placeOf } from '../../src/redis/place.ts';
-import { COMPRESSED_LIMIT, type Finished, type Workplace, workplace } from '../support/command.ts';
+import { type Command, COMPRESSED_LIMIT, type Finished, type Workplace, workplace } from '../support/command.ts';
 import { type RedisProxy, redisProxy } from '../support/redis-proxy.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
 import { type TestSimulator, testSimulator } from '../support/simulator.ts';
+import { expectLimitHeld } from '../support/truth.ts';
 
 const PASSWORD = 'opensesame-0815';
 /** Each wait of a command for Redis takes up to 6 s. */
@@ -131,6 +133,49 @@ describe('every command', () => {
     expect(stderr).toMatch(/^befriend: Redis answers no more, .*run the command again\.$/m);
     expect((await simulator.meter('friend_import')).calls).toBe(0);
   });
+});
+
+describe('a job that runs', () => {
+  /** Resolves when the process has said it on stderr. */
+  const says = ({ child }: Command, what: RegExp): Promise<void> =>
+    new Promise((resolve) => {
+      let said = '';
+      child.stderr?.on('data', (data) => {
+        said += String(data);
+        if (what.test(said)) resolve();
+      });
+    });
+  const calls = async (): Promise<number> => (await simulator.meter('friend_check')).calls;
+
+  test.each(['frozen', 'killed'])(
+    'waits while Redis is %s, says so, and goes on',
+    { timeout: PATIENT },
+    async (how) => {
+      const place = workplace(simulator, { REDIS_URL: `redis://127.0.0.1:${port}`, LOG_LEVEL: 'info' });
+      onTestFinished(() => place.remove());
+      const rows = Array.from({ length: 2000 }, (_, row) => [`${how}${row}`, 'to'] as const);
+      const before = await calls();
+      const worker = place.start('worker');
+      const follower = place.start('check', place.csv('rows.csv', rows));
+      const told = [
+        says(worker, /Redis does not answer: nobody calls until it does/),
+        says(follower, /^Redis has not answered for \d+ s: nobody calls/m),
+      ];
+      const back = says(worker, /Redis answers again/);
+      while ((await calls()) < before + 100) await sleep(20);
+      if (how === 'frozen') process.kill(redis.pid(), 'SIGSTOP');
+      else await redis.kill();
+      await Promise.all(told);
+      const away = await calls();
+      await sleep(3 * COMPRESSED_LIMIT.windowMs);
+      expect(await calls()).toBe(away);
+      if (how === 'frozen') process.kill(redis.pid(), 'SIGCONT');
+      else await redis.start();
+      await back;
+      expect((await follower.done).code).toBe(0);
+      await expectLimitHeld(simulator, 'friend_check', COMPRESSED_LIMIT);
+    },
+  );
 });
 
 describe('Ctrl-C', () => {
