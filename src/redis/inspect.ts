@@ -6,8 +6,13 @@ export interface RedisFacts {
   server: 'redis' | 'valkey';
   /** Valkey's own version where it is one. Empty when the server does not say. */
   version: string;
-  role: 'master' | 'replica';
+  /** `sentinel`: it keeps no data, it watches servers that do. */
+  role: 'master' | 'replica' | 'sentinel';
   cluster: boolean;
+  /** Connected to it. */
+  replicas: number;
+  /** It refuses to write while too few replicas hear it (min-replicas-to-write). */
+  minReplicas: boolean;
   /** 0: no limit. */
   maxmemoryBytes: number;
   usedBytes: number;
@@ -20,6 +25,8 @@ export interface RedisFacts {
   rdbSaves: boolean;
   /** The last write of AOF or snapshot came to disk. */
   lastWriteOk: boolean;
+  /** Sentinels that watch it; 0 also where that is not told. */
+  sentinels: number;
   /** Round trips of a small command. */
   latencyMs: { p50: number; max: number };
   /** The server's clock less ours, after half a round trip. */
@@ -47,11 +54,14 @@ const MIB = 1_048_576;
  */
 export async function inspectRedis(redis: Redis, now: () => number, wallClock: () => number): Promise<RedisFacts> {
   const [info, config] = [factsIn(await redis.info()), await configOf(redis)];
-  return { ...readInfo(info, config), ...(await measure(redis, now, wallClock)) };
+  const stated = readInfo(info, config);
+  // It knows neither TIME nor PUBSUB.
+  if (stated.role === 'sentinel') return { ...stated, sentinels: 0, latencyMs: { p50: 0, max: 0 }, clockOffsetMs: 0 };
+  return { ...stated, sentinels: await sentinelsOf(redis), ...(await measure(redis, now, wallClock)) };
 }
 
-/** What INFO alone says: without latency and clock, for a look at the start of a command. */
-export type StatedFacts = Omit<RedisFacts, 'latencyMs' | 'clockOffsetMs'>;
+/** What INFO alone says: without what must be asked for or measured, for a look at the start of a command. */
+export type StatedFacts = Omit<RedisFacts, 'sentinels' | 'latencyMs' | 'clockOffsetMs'>;
 
 /** @param config of CONFIG GET; empty where it is forbidden */
 export function readInfo(info: ReadonlyMap<string, string>, config: ReadonlyMap<string, string>): StatedFacts {
@@ -61,8 +71,11 @@ export function readInfo(info: ReadonlyMap<string, string>, config: ReadonlyMap<
   return {
     server: valkey === undefined ? 'redis' : 'valkey',
     version: valkey ?? text('redis_version'),
-    role: text('role') === 'slave' ? 'replica' : 'master',
+    role: text('redis_mode') === 'sentinel' ? 'sentinel' : text('role') === 'slave' ? 'replica' : 'master',
     cluster: text('cluster_enabled') === '1',
+    replicas: Number(info.get('connected_slaves') ?? 0),
+    // Told only where both min-replicas-to-write and min-replicas-max-lag are set.
+    minReplicas: info.has('min_slaves_good_slaves'),
     maxmemoryBytes: Number(info.get('maxmemory') ?? 0),
     usedBytes: Number(info.get('used_memory') ?? 0),
     policy: text('maxmemory_policy'),
@@ -92,6 +105,12 @@ async function configOf(redis: Redis): Promise<Map<string, string>> {
   return config;
 }
 
+/** Each Sentinel listens to what the others say on every server it watches. */
+async function sentinelsOf(redis: Redis): Promise<number> {
+  const told = (await redis.pubsub('NUMSUB', '__sentinel__:hello').catch(() => [])) as (string | number)[];
+  return Number(told[1] ?? 0);
+}
+
 async function measure(
   redis: Redis,
   now: () => number,
@@ -116,11 +135,19 @@ async function measure(
 
 /** Every way in which a Redis can be wrong for befriend, or right. Pure. */
 export function judgeRedis(facts: RedisFacts): Finding[] {
-  return [...judgeStated(facts), judgeLatency(facts), judgeClock(facts)];
+  if (facts.role === 'sentinel') return judgeStated(facts);
+  return [
+    ...judgeStated(facts),
+    ...judgeReplicas(facts),
+    ...judgeSentinels(facts),
+    judgeLatency(facts),
+    judgeClock(facts),
+  ];
 }
 
-/** The part of `judgeRedis` that needs no measuring. */
+/** The part of `judgeRedis` that is worth a word at every start: what makes work impossible or may lose rows. */
 export function judgeStated(facts: StatedFacts): Finding[] {
+  if (facts.role === 'sentinel') return [judgeVersion(facts), ...judgePlace(facts)];
   return [
     judgeVersion(facts),
     ...judgePlace(facts),
@@ -157,14 +184,48 @@ function judgePlace({ role, cluster }: StatedFacts): Finding[] {
       text: 'it is a read-only replica, and befriend writes',
       advice: 'Set REDIS_URL to the master (primary) endpoint.',
     });
+  if (role === 'sentinel')
+    findings.push({
+      level: 'problem',
+      area: 'redis role',
+      text: 'it is a Sentinel, which keeps no data',
+      advice: `Set REDIS_URL to ${FOLLOWS}: befriend asks no Sentinel.`,
+    });
   if (cluster)
     findings.push({
       level: 'warning',
       area: 'redis cluster',
       text: 'it is a node of a Redis Cluster, and befriend speaks to one node only',
-      advice: 'All keys of an app share one slot: REDIS_URL must name the node that has it, or a proxy endpoint.',
+      advice: `All keys of an app share one slot ({befriend:<sdkappid>}): REDIS_URL must name the node that has it, or ${FOLLOWS}.`,
     });
   return findings;
+}
+
+/** What stays right after a fail-over. */
+const FOLLOWS = 'a proxy or name that leads to the master (primary), also after a fail-over';
+
+function judgeReplicas({ role, replicas, minReplicas }: StatedFacts): Finding[] {
+  const area = 'redis replicas';
+  if (role !== 'master' || (replicas === 0 && !minReplicas)) return [];
+  const text = `${replicas} connected`;
+  if (minReplicas) return [{ level: 'ok', area, text: `${text}, min-replicas-to-write is set` }];
+  // Of two masters with the replicas between them, at most one has so many.
+  const half = Math.ceil(replicas / 2);
+  return [
+    {
+      level: 'warning',
+      area,
+      text: `${text}, and min-replicas-to-write is not set: cut off from them it goes on beside the one that is promoted, and each grants the whole limit`,
+      advice: `Set min-replicas-to-write ${half} on all of them, and min-replicas-max-lag below the time after which a fail-over comes.`,
+    },
+  ];
+}
+
+function judgeSentinels({ sentinels }: RedisFacts): Finding[] {
+  if (sentinels === 0) return [];
+  const area = 'redis sentinel';
+  const text = `${sentinels} watch it, and may make another server the master; befriend does not ask them`;
+  return [{ level: 'warning', area, text, advice: `Make sure that REDIS_URL is ${FOLLOWS}.` }];
 }
 
 function judgeEviction({ policy }: StatedFacts): Finding {

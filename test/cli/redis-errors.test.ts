@@ -14,6 +14,7 @@ import { connectRedis } from '../../src/redis/connection.ts';
 import { COMPRESSED_LIMIT, type Finished, type Workplace, workplace } from '../support/command.ts';
 import { bulk, type OddServers, oddServers } from '../support/odd-servers.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
+import { type Sentinel, sentinelOf } from '../support/sentinel.ts';
 import { type TestSimulator, testSimulator } from '../support/simulator.ts';
 
 const PASSWORD = 'opensesame-0815';
@@ -25,6 +26,7 @@ let realPort: number;
 let replica: ChildProcess;
 let replicaPort: number;
 let replicaDir: string;
+let sentinel: Sentinel;
 const places: Workplace[] = [];
 
 function at(url: string): Workplace {
@@ -48,6 +50,7 @@ beforeAll(async () => {
   await real.redis.call('ACL', 'SETUSER', 'reader', 'on', `>${PASSWORD}`, '~*', '&*', '+@all', '-@scripting');
   await real.redis.call('ACL', 'SETUSER', 'stranger', 'on', `>${PASSWORD}`, '~other:*', '&*', '+@all');
   await real.redis.call('ACL', 'SETUSER', 'blind', 'on', `>${PASSWORD}`, '~*', '&*', '+@all', '-info');
+  sentinel = await sentinelOf(realPort);
   replicaPort = await odd.nothing();
   replicaDir = mkdtempSync(join(tmpdir(), 'befriend-replica-'));
   const binary = findRedisBinary(process.env)!;
@@ -67,7 +70,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await Promise.all(places.map((place) => place.remove()));
-  await Promise.all([simulator.close(), real.close(), odd.closeAll()]);
+  await Promise.all([simulator.close(), real.close(), odd.closeAll(), sentinel.close()]);
   const gone = once(replica, 'exit');
   replica.kill('SIGKILL');
   await gone;
@@ -115,6 +118,7 @@ describe('a Redis that cannot be used', () => {
     ['no INFO', () => withPassword(realPort, 'blind'), 4, /"blind" may not run INFO/],
     ['it is too old', async () => plain(await odd.redisLike(OLD)), 4, /it is Redis 5\.0\.14.*6\.2 or later/],
     ['a replica', () => plain(replicaPort), 4, /read-only replica.*master \(primary\)/],
+    ['a Sentinel', () => sentinel.url, 4, /it is a Sentinel, which keeps no data\. Set REDIS_URL to a proxy or name/],
     ['no such database', () => `${plain(realPort)}/99`, 4, /has no database 99/],
     [
       'it is loading',

@@ -1,13 +1,19 @@
 /** What befriend says of a Redis it finds, and what it can find out where CONFIG is forbidden. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { inspectRedis, judgeRedis, type RedisFacts } from '../../src/redis/inspect.ts';
+import { connectRedis } from '../../src/redis/connection.ts';
+import { inspectRedis, judgeRedis, judgeStated, type RedisFacts } from '../../src/redis/inspect.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
+import { sentinelOf } from '../support/sentinel.ts';
 
 const GOOD: RedisFacts = {
   server: 'redis',
   version: '7.0.15',
   role: 'master',
   cluster: false,
+  replicas: 0,
+  minReplicas: false,
+  sentinels: 0,
   maxmemoryBytes: 0,
   usedBytes: 1_000_000,
   policy: 'noeviction',
@@ -33,7 +39,13 @@ describe('judgeRedis', () => {
     [{ version: '5.0.14' }, ['problem: redis version']],
     [{ version: '' }, ['warning: redis version']],
     [{ role: 'replica' }, ['problem: redis role']],
+    [{ role: 'sentinel' }, ['problem: redis role']],
     [{ cluster: true }, ['warning: redis cluster']],
+    [{ replicas: 2 }, ['warning: redis replicas']],
+    [{ replicas: 2, minReplicas: true }, []],
+    [{ replicas: 0, minReplicas: true }, []],
+    [{ cluster: true, replicas: 1 }, ['warning: redis cluster', 'warning: redis replicas']],
+    [{ sentinels: 3 }, ['warning: redis sentinel']],
     [{ policy: 'allkeys-lru' }, ['warning: redis eviction']],
     [{ policy: '' }, ['warning: redis eviction']],
     [{ maxmemoryBytes: 2_000_000 }, []],
@@ -53,8 +65,21 @@ describe('judgeRedis', () => {
     expect(wrong(facts)).toEqual(found);
   });
 
+  it('leaves replicas and Sentinels to doctor: no command warns of them', () => {
+    const found = judgeStated({ ...GOOD, replicas: 2 }).filter(({ level }) => level !== 'ok');
+    expect(found).toEqual([]);
+  });
+
   it('gives advice with everything that is not ok, and none with what is', () => {
-    const found = judgeRedis({ ...GOOD, version: '5.0.0', policy: 'allkeys-lru', appendonly: false });
+    const found = judgeRedis({
+      ...GOOD,
+      version: '5.0.0',
+      policy: 'allkeys-lru',
+      appendonly: false,
+      replicas: 1,
+      sentinels: 3,
+      cluster: true,
+    });
     expect(found.every(({ level, advice }) => (level === 'ok') === (advice === undefined))).toBe(true);
   });
 });
@@ -82,6 +107,39 @@ describe('inspectRedis', () => {
     const { clockOffsetMs } = await inspectRedis(server.redis, clocks[0], () => Date.now() - 60_000);
     expect(clockOffsetMs).toBeGreaterThan(59_000);
     expect(clockOffsetMs).toBeLessThan(61_000);
+  });
+
+  it('sees replicas, whether it may write without them, and who is no master', async () => {
+    const replica = await testRedis();
+    try {
+      const port = Number(new URL(await server.listen()).port);
+      await server.redis.config('SET', 'repl-diskless-sync-delay', '0');
+      await replica.redis.replicaof('127.0.0.1', port);
+      while (!(await replica.redis.info('replication')).includes('master_link_status:up')) await sleep(10);
+      expect(await inspectRedis(server.redis, ...clocks)).toMatchObject({ replicas: 1, minReplicas: false });
+      await server.redis.config('SET', 'min-replicas-to-write', '1');
+      expect(await inspectRedis(server.redis, ...clocks)).toMatchObject({ replicas: 1, minReplicas: true });
+      expect(await inspectRedis(replica.redis, ...clocks)).toMatchObject({ role: 'replica' });
+    } finally {
+      await server.redis.config('SET', 'min-replicas-to-write', '0');
+      await replica.close();
+    }
+  });
+
+  it('sees the Sentinels of a master, and tells one from a server that keeps data', async () => {
+    const port = Number(new URL(await server.listen()).port);
+    const sentinel = await sentinelOf(port);
+    try {
+      let facts = await inspectRedis(server.redis, ...clocks);
+      for (; facts.sentinels === 0; facts = await inspectRedis(server.redis, ...clocks)) await sleep(50);
+      expect(facts.sentinels).toBe(1);
+      const redis = await connectRedis({ url: sentinel.url });
+      const found = judgeRedis(await inspectRedis(redis, ...clocks));
+      redis.disconnect();
+      expect(found.map(({ level, area }) => `${level}: ${area}`)).toEqual(['ok: redis version', 'problem: redis role']);
+    } finally {
+      await sentinel.close();
+    }
   });
 
   it('does without CONFIG', async () => {
