@@ -65,6 +65,62 @@ test.each([
   expect(all.some((limiter) => limiter.state.losses > 0)).toBe(true);
 });
 
+/** Every time in the state so much later: what a clock that was set back by as much leaves behind. µs. */
+async function stateAhead(by: number): Promise<void> {
+  const [state, tokens, appState, appTokens] = keysOf(APP, command);
+  const script = `
+    for _, state in ipairs({ KEYS[1], KEYS[3] }) do
+      for _, field in ipairs({ 'last', 'from' }) do redis.call('HINCRBY', state, field, ARGV[1]) end
+    end
+    for _, tokens in ipairs({ KEYS[2], KEYS[4] }) do
+      for _, id in ipairs(redis.call('ZRANGE', tokens, 0, -1)) do
+        if id ~= 'origin' then
+          redis.call('ZINCRBY', tokens, string.sub(id, 1, 3) == 'at:' and -ARGV[1] or ARGV[1], id)
+        end
+      end
+    end`;
+  await server.redis.eval(script, 4, state, tokens, appState, appTokens, by);
+}
+
+test('the clock of Redis was set back an hour, as its state sees it: slots wait a whole window, and no hour', async () => {
+  const from = sends.length;
+  await stateAhead(3_600_000_000);
+  await more();
+  await more();
+  strict();
+  expect(widestGap(sends.slice(from - 1))).toBeGreaterThanOrEqual(WINDOW_MS + marginMs);
+  expect(all.every((limiter) => limiter.state.losses > 0)).toBe(true);
+});
+
+test('the clock of Redis stepped back a little, as its state sees it: slots are that much later, nothing is lost', async () => {
+  const from = sends.length;
+  await stateAhead(100_000);
+  await more();
+  strict();
+  expect(widestGap(sends.slice(from - 1))).toBeGreaterThanOrEqual(80);
+  expect(all.map((limiter) => limiter.state.losses)).toEqual([0, 0]);
+});
+
+test('the clock of Redis was set back, as a process sees it: whoever notices makes all wait', async () => {
+  let ahead = 0;
+  const connection = await server.connect();
+  const clock = (): number => performance.now() + ahead;
+  const noticing = warmLimiter(connection, { command, rate, appCalls, marginMs, clock });
+  const working = use(noticing, 10, sends, stop.signal);
+  await until(() => noticing.state.sent >= 5);
+  const from = sends.length;
+  ahead = 60_000;
+  await until(() => all.every((limiter) => limiter.state.losses > 0));
+  await more();
+  await more();
+  strict();
+  expect(widestGap(sends.slice(from - 1))).toBeGreaterThanOrEqual(WINDOW_MS + marginMs);
+  expect(noticing.state.losses).toBeGreaterThan(0);
+  stop.abort();
+  await working;
+  await noticing.close();
+});
+
 test('an older state is back, as when a fail-over is undone: slots wait a whole window', async () => {
   const keys = keysOf(APP, command);
   const older = await Promise.all(keys.map((key) => server.redis.dumpBuffer(key)));
