@@ -5,7 +5,7 @@ import { faultOfCall } from './codes.ts';
 import { type Envelope, readEnvelope } from './envelope.ts';
 import { type Verdict, readItems, verdictOf } from './items.ts';
 import { type Page, readPage } from './page.ts';
-import { transportError } from './transport-error.ts';
+import { transportError } from '../transport/transport-error.ts';
 
 /** What came back of a call: a response, whatever its status, or an error instead of one. */
 export type Answer = { kind: 'response'; status: number; body: string } | { kind: 'error'; error: unknown };

@@ -1,12 +1,13 @@
-import { request as requestHttp, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { ConnectionOptions } from 'node:tls';
 import { create as createAxios } from 'axios';
 import type { Item } from '../domain/chunk.ts';
 import type { Operation, OperationOptions } from '../domain/operation.ts';
-import { type Connection, WarmAgent } from './agent.ts';
+import { type Connection, WarmAgent } from '../transport/agent.ts';
+import { exchange, type ExchangeOptions } from '../transport/exchange.ts';
+import { transportError } from '../transport/transport-error.ts';
 import { type Answer, refusesUserSig } from './classify.ts';
-import { ABORTED, TIMED_OUT, TransportError, transportError } from './transport-error.ts';
 import type { UserSigSource } from './usersig-source.ts';
 
 export interface ChatClientOptions {
@@ -39,15 +40,8 @@ export interface PreparedCall {
   bytes: number;
 }
 
-export interface SendOptions {
-  /** Asked once, in the tick that would write to a connected socket. False: nothing is written. */
-  beforeWrite: () => boolean;
-  /** Told in the same tick, right before the bytes go to the socket. */
-  onWritten?: () => void;
-  signal?: AbortSignal;
-  /** From `ready`. */
-  connection?: Connection;
-}
+/** The connection is one from `ready`. */
+export type SendOptions = Omit<ExchangeOptions, 'request' | 'timeoutMs'>;
 
 export interface ChatClient {
   /** `start`: StartIndex of the page, where the operation answers pages. */
@@ -119,11 +113,16 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     ready: (signal) => agent.ready(signal),
     async send(call, sendOptions) {
       const { text, life } = userSig.current();
-      const answer = await exchange(request, timeoutMs, sendOptions, (transport) =>
-        post.request({ url: urlOf(call.path, text), data: call.body, transport }),
+      const exchanged = await exchange(
+        (transport) => post.request({ url: urlOf(call.path, text), data: call.body, transport }),
+        { ...sendOptions, request, timeoutMs },
       );
-      if (answer.kind !== 'response') return answer;
-      const clean = { ...answer, body: without(answer.body, text) };
+      if (exchanged.kind === 'not-sent') return exchanged;
+      if (exchanged.kind === 'error') {
+        return { kind: 'error', error: transportError(exchanged.error, exchanged.sent) };
+      }
+      const { status, data } = exchanged.response;
+      const clean = { kind: 'response', status, body: typeof data === 'string' ? without(data, text) : '' } as const;
       if (refusesUserSig(clean)) userSig.refused(life);
       else userSig.accepted(life);
       return clean;
@@ -131,72 +130,6 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     renewUserSig: () => userSig.usable(),
     close: () => agent.close(),
   };
-}
-
-type Request = (options: RequestOptions, onResponse: (response: IncomingMessage) => void) => ClientRequest;
-/** What axios takes as `transport`: the module that makes its requests. */
-interface Transport {
-  request: Request;
-}
-
-/**
- * Runs one request with its check, its time-out and its abort. We hold the ClientRequest (axios' `transport` option)
- * and decide alone when the call is over; what axios still says afterwards is ignored.
- */
-function exchange(
-  request: Request,
-  timeoutMs: number,
-  { beforeWrite, onWritten, signal, connection }: SendOptions,
-  start: (transport: Transport) => Promise<{ status: number; data: unknown }>,
-): Promise<Answer | { kind: 'not-sent' }> {
-  return new Promise((resolve) => {
-    let made: ClientRequest | undefined;
-    let sent = false;
-    let over = false;
-    const end = (answer: Answer | { kind: 'not-sent' }) => {
-      if (over) return;
-      over = true;
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
-      connection?.release();
-      // After a whole response this does nothing: the socket is back in the pool.
-      if (answer.kind !== 'response') made?.destroy();
-      resolve(answer);
-    };
-    const fail = (error: unknown) => end({ kind: 'error', error: transportError(error, sent) });
-    const abort = () => fail(new TransportError('aborted', ABORTED, sent));
-    const timer = setTimeout(() => {
-      fail(new TransportError(`no answer within ${timeoutMs / 1000} s`, TIMED_OUT, sent));
-    }, timeoutMs);
-
-    // The request is flushed right after the listeners of this event, in the same tick. The agent hands out connected
-    // sockets only, so flushed means written.
-    const onSocket = () => {
-      connection?.release();
-      try {
-        if (!beforeWrite()) return end({ kind: 'not-sent' });
-        sent = true;
-        onWritten?.();
-      } catch (error) {
-        fail(error);
-      }
-    };
-    const transport: Transport = {
-      request(options, onResponse) {
-        made = request(options, onResponse);
-        made.once('socket', onSocket);
-        if (over) made.destroy();
-        return made;
-      },
-    };
-
-    if (signal?.aborted) return abort();
-    signal?.addEventListener('abort', abort, { once: true });
-    start(transport).then(
-      ({ status, data }) => end({ kind: 'response', status, body: typeof data === 'string' ? data : '' }),
-      fail,
-    );
-  });
 }
 
 /** A text that could end in results and logs must not repeat the UserSig. */

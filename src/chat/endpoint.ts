@@ -2,7 +2,7 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { transportError } from './transport-error.ts';
+import { transportError } from '../transport/transport-error.ts';
 
 /** How far the way to the API leads, and how long its steps take. Nothing of the app is told on it. */
 export interface EndpointFacts {

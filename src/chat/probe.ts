@@ -3,7 +3,7 @@ import type { Answer } from './classify.ts';
 import type { PreparedCall } from './client.ts';
 import { explainCode, faultOfCall, rowOfCode } from './codes.ts';
 import { readEnvelope } from './envelope.ts';
-import { transportError } from './transport-error.ts';
+import { transportError } from '../transport/transport-error.ts';
 
 /**
  * The call that tries the credentials: account_check of the admin itself (Chat API 1047/34956). It reads, writes

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChatClient } from '../chat/client.ts';
 import { limitOfCode } from '../chat/codes.ts';
 import { PROBE, probeCall, type ProbeVerdict, readProbe } from '../chat/probe.ts';
-import { transportError } from '../chat/transport-error.ts';
+import { transportError } from '../transport/transport-error.ts';
 import { OPERATIONS } from '../domain/operation.ts';
 import type { Limiter } from '../limiter/limiter.ts';
 import { RedisError } from '../redis/connection.ts';

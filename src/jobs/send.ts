@@ -1,5 +1,5 @@
 import pRetry from 'p-retry';
-import type { Connection } from '../chat/agent.ts';
+import type { Connection } from '../transport/agent.ts';
 import type { ChatClient } from '../chat/client.ts';
 import { type CallResult, classify } from '../chat/classify.ts';
 import { limitOfCode } from '../chat/codes.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Answer, type CallResult, classify, refusesUserSig } from '../../src/chat/classify.ts';
 import { CODE_ROWS, faultOfCall, faultOfItem } from '../../src/chat/codes.ts';
-import { transportError } from '../../src/chat/transport-error.ts';
+import { transportError } from '../../src/transport/transport-error.ts';
 import { mayHold } from '../../src/domain/fault.ts';
 import { OPERATIONS } from '../../src/domain/operation.ts';
 import { itemsOf } from './support/clients.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { probeCall, readProbe } from '../../src/chat/probe.ts';
-import { TransportError } from '../../src/chat/transport-error.ts';
+import { TransportError } from '../../src/transport/transport-error.ts';
 
 const answerOf = (code: number, info = 'words') =>
   readProbe({

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
-import { WarmAgent, type WarmAgentOptions } from '../../src/chat/agent.ts';
+import { WarmAgent, type WarmAgentOptions } from '../../src/transport/agent.ts';
 import { OPERATIONS } from '../../src/domain/operation.ts';
-import { CERT } from './support/certificate.ts';
-import { itemsOf, testClient } from './support/clients.ts';
-import { httpServer, tcpServer } from './support/servers.ts';
+import { CERT } from '../chat/support/certificate.ts';
+import { itemsOf, testClient } from '../chat/support/clients.ts';
+import { httpServer, tcpServer } from '../chat/support/servers.ts';
 
 function agentFor(url: string, options: Partial<WarmAgentOptions> = {}): WarmAgent {
   const agent = new WarmAgent({
