@@ -1,8 +1,8 @@
 import type { AppConfig, Config } from '../config.ts';
 import { openBefriend } from '../befriend.ts';
 import { secondsBeside } from '../domain/forecast.ts';
+import { ceilingOf } from '../domain/frequency.ts';
 import { type OperationName, OPERATIONS } from '../domain/operation.ts';
-import { ceilingOf } from '../jobs/rate.ts';
 import type { Log } from '../log.ts';
 import { placeOf } from '../redis/place.ts';
 import { probe } from '../redis/probe.ts';

@@ -2,7 +2,7 @@ import type { Befriend } from '../befriend.ts';
 import { reachChat } from '../chat-client.ts';
 import { baseUrlOf } from '../chat/regions.ts';
 import type { CallConfig, Endpoint } from '../config.ts';
-import { FRIEND_CALLS_PER_SECOND } from '../jobs/rate.ts';
+import { FRIEND_CALLS_PER_SECOND } from '../domain/frequency.ts';
 import { ApiRefused, ApiUnreachable, type CliContext, tell } from './context.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { styleText } from 'node:util';
 import { adviceOn, rowOfCode } from '../chat/codes.ts';
+import { ceilingOf, type Limits } from '../domain/frequency.ts';
 import { OPERATIONS } from '../domain/operation.ts';
 import type { Status } from '../domain/outcome.ts';
-import { ceilingOf, type Limits } from '../jobs/rate.ts';
 import type { Report } from '../results/report.ts';
 import { count, duration, plural } from './figures.ts';
 import { fold } from './fold.ts';

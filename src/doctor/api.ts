@@ -4,8 +4,8 @@ import { isoOf } from '../chat/usersig-check.ts';
 import { readUserSig } from '../chat/usersig.ts';
 import type { ChatConfig } from '../config.ts';
 import type { Finding } from '../domain/finding.ts';
+import { ceilingOf } from '../domain/frequency.ts';
 import { OPERATIONS } from '../domain/operation.ts';
-import { ceilingOf } from '../jobs/rate.ts';
 import type { Probed } from '../jobs/probe.ts';
 import type { Tuning } from '../jobs/roles.ts';
 

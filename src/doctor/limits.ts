@@ -1,5 +1,5 @@
 import type { Finding } from '../domain/finding.ts';
-import { FRIEND_CALLS_PER_SECOND } from '../jobs/rate.ts';
+import { FRIEND_CALLS_PER_SECOND } from '../domain/frequency.ts';
 import type { Tuning } from '../jobs/roles.ts';
 
 /** Part of the limit at which the vendor's alarm fires (Chat API 1047/60256). */

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
+import { rateOf } from '../domain/frequency.ts';
 import { createLimiter, type Limiter, type LimiterLog } from '../limiter/limiter.ts';
-import { rateOf } from './rate.ts';
 import type { Tuning } from './roles.ts';
 
 export interface CommandLimiterParts {
@@ -16,7 +16,7 @@ export function commandLimiter(command: string, { redis, sdkAppId, tuning, log }
     redis,
     app: sdkAppId,
     command,
-    rate: { calls: rateOf(command, tuning.callsPerSecond), windowMs: tuning.windowMs },
+    rate: rateOf(command, tuning),
     appCalls: tuning.appCallsPerSecond,
     ...(tuning.marginMs !== null && { marginMs: tuning.marginMs }),
     latenessMs: tuning.latenessMs,

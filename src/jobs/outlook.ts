@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { callsLeft } from '../domain/forecast.ts';
+import { ceilingOf, type Limits } from '../domain/frequency.ts';
 import type { JobStatus } from '../domain/job.ts';
 import { type OperationName, OPERATIONS } from '../domain/operation.ts';
 import { sharesInForce } from '../limiter/in-force.ts';
@@ -8,7 +9,6 @@ import type { Keys } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { lastDelayMs } from './queue.ts';
 import { quietOf } from './breaker.ts';
-import { ceilingOf, type Limits } from './rate.ts';
 import { troubleOf } from './trouble.ts';
 
 /** What the calls of one operation can expect now. */

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { ChatClient } from '../chat/client.ts';
 import { PROBE } from '../chat/probe.ts';
 import { DEFAULT_CURVES } from '../domain/backoff.ts';
+import type { Limits } from '../domain/frequency.ts';
 import { type OperationName, OPERATIONS } from '../domain/operation.ts';
 import type { Limiter } from '../limiter/limiter.ts';
 import { within } from '../redis/in-time.ts';
@@ -27,12 +28,7 @@ export type Role = 'feed' | 'call' | 'record';
 export const ROLES: readonly Role[] = ['feed', 'call', 'record'];
 
 /** How befriend behaves; the defaults are right for the service. Units are in the names. */
-export interface Tuning {
-  /** Most calls in a window, per command of the app. */
-  callsPerSecond: number;
-  /** Most calls in a window of all commands of the app together; null: not known. */
-  appCallsPerSecond: number | null;
-  windowMs: number;
+export interface Tuning extends Limits {
   /** Null: the limiter's own choice. */
   marginMs: number | null;
   latenessMs: number;
