@@ -51,10 +51,11 @@ export class LeaseClient {
 
   /**
    * Says what there is to say, and takes up to `want` slots. Null when Redis refused: said again later. `cold`: this
-   * process has hardly called yet, so its slots come later and may be used later.
+   * process has hardly called yet, so its slots come later and may be used later. Slots beyond `horizonMs` are not taken.
    */
-  async exchange(want: number, cold: boolean): Promise<Answer | null> {
-    const { timing, clock } = this;
+  async exchange(want: number, cold: boolean, horizonMs: number): Promise<Answer | null> {
+    const { clock } = this;
+    const timing = { ...this.timing, horizonMs };
     const leadMs = cold ? timing.coldLeadMs : timing.leadMs;
     const latenessMs = cold ? timing.coldLatenessMs : timing.latenessMs;
     const batch = this.reports.take();

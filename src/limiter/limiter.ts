@@ -40,9 +40,23 @@ export interface Limiter {
    * away. Rejects with the signal's reason, or when the limiter is closed.
    */
   take(signal?: AbortSignal): Promise<Slot>;
+  /**
+   * A slot if one comes within `withinMs` from now, else null; then nothing of the asking is left in the line, and no slot
+   * is spent on it. Null comes as soon as it is known, mostly after one round trip to Redis and at the latest after
+   * `withinMs`: the line is full for longer, other takers of this process are before it, or Redis is away.
+   * @throws RangeError when `withinMs` is not above 50: that long before its time a new process is granted a slot
+   */
+  tryTake(options?: TryOptions): Promise<Slot | null>;
+  /** The longest life of a call, from writing to abort, ms: whoever calls must have given it up by then. */
+  readonly callTimeoutMs: number;
   readonly state: LimiterState;
   /** Gives unused slots back and says what is left to say; waiting takers are rejected. Never takes over 1 s. */
   close(): Promise<void>;
+}
+
+export interface TryOptions {
+  /** How far ahead a slot may be, ms, more than 50. Default 100. */
+  withinMs?: number;
 }
 
 export interface LimiterState {

@@ -2,9 +2,9 @@ import type { Redis } from 'ioredis';
 import type { LimiterKeys } from './bucket.ts';
 import { Calls } from './calls.ts';
 import { type Answer, LeaseClient } from './lease-client.ts';
-import type { Limiter, LimiterLog, LimiterState } from './limiter.ts';
+import type { Limiter, LimiterLog, LimiterState, TryOptions } from './limiter.ts';
 import { LeasedSlot, type Slot, type SlotOwner, type Throttled } from './slot.ts';
-import { Takers } from './takers.ts';
+import { Takers, TOO_LATE } from './takers.ts';
 import type { Timing } from './timing.ts';
 
 export interface Parts {
@@ -18,6 +18,8 @@ export interface Parts {
 
 /** Redis gets this long to hear the last reports. */
 const CLOSE_MS = 500;
+/** How far ahead a tried slot may be: the lead of a new process, a round trip, and some room. */
+const TRY_WITHIN_MS = 100;
 
 /**
  * One process's end of the limiter: a line of takers, the slots leased for them, and what Redis is to hear. Everything
@@ -85,6 +87,29 @@ export class SharedLimiter implements Limiter, SlotOwner {
     const slot = this.takers.join(signal);
     this.pump();
     return slot;
+  }
+
+  async tryTake({ withinMs = TRY_WITHIN_MS }: TryOptions = {}): Promise<Slot | null> {
+    const { coldLeadMs } = this.parts.timing;
+    if (!(withinMs > coldLeadMs)) throw new RangeError(`withinMs must be more than ${coldLeadMs}, got ${withinMs}`);
+    if (this.closed) throw new Error('the limiter is closed');
+    if (!this.connected) return null;
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(TOO_LATE), withinMs);
+    const slot = this.takers.join(patience.signal, this.parts.clock() + withinMs);
+    this.pump();
+    try {
+      return await slot;
+    } catch (reason) {
+      if (reason === TOO_LATE) return null;
+      throw reason;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  get callTimeoutMs(): number {
+    return this.parts.callTimeoutMs;
   }
 
   close(): Promise<void> {
@@ -177,6 +202,8 @@ export class SharedLimiter implements Limiter, SlotOwner {
     if (this.closed) return;
     const now = this.parts.clock();
     this.release(now);
+    const farthest = Math.max(this.leased.at(-1)?.dueMs ?? 0, this.exchanging ? 0 : this.askAt);
+    this.takers.refuseLate((place) => this.leased[place]?.dueMs ?? farthest);
     while (this.leased.length > this.takers.size) this.leased.pop()?.giveUp();
     if (now >= this.holdAt) {
       this.holdAt = Infinity;
@@ -240,16 +267,27 @@ export class SharedLimiter implements Limiter, SlotOwner {
     );
   }
 
+  /** No slot is taken that nobody here would wait for. */
+  private horizon(): number {
+    const patienceMs = this.takers.until - this.parts.clock();
+    return Math.max(0, Math.min(this.parts.timing.horizonMs, patienceMs));
+  }
+
   /** Never rejects. */
   private async exchange(want: number): Promise<void> {
     const { line } = this;
     this.flushAt = Infinity;
-    const answer = await this.client.exchange(want, this.calls.sent < this.parts.timing.coldSlots);
+    const horizonMs = want > 0 ? this.horizon() : this.parts.timing.horizonMs;
+    const answer = await this.client.exchange(want, this.calls.sent < this.parts.timing.coldSlots, horizonMs);
     if (answer) {
       if (answer.state === 'lost') this.calls.holdAll();
       if (answer.state === 'doubt') this.voidLeased();
       this.accept(answer, line);
       if (want > 0) this.askAt = this.nextAsk(answer, want);
+      if (answer.following > 0) {
+        const following = this.client.map.localAfter(answer.following);
+        this.takers.refuseLate((place) => this.leased[place]?.dueMs ?? following);
+      }
       if (answer.state !== 'same') this.flushAt = 0;
     }
     this.haveNews();
