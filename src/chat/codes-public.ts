@@ -64,7 +64,6 @@ export const PUBLIC_CODES: readonly CodeRow[] = [
     codes: [60011],
     class: 'throttle',
     scope: 'job',
-    limit: 'app',
     meaning: 'the app as a whole calls too often',
     advice:
       'all commands slow down by themselves; set CHAT_APP_CALLS_PER_SECOND if the limit is known, look for other ' +

@@ -1,5 +1,6 @@
 import type { Curve, Fault } from '../domain/fault.ts';
 import type { OperationName } from '../domain/operation.ts';
+import { TOO_FAST } from '../domain/throttling.ts';
 import { FRIEND_CODES } from './codes-friend.ts';
 import { PUBLIC_CODES } from './codes-public.ts';
 
@@ -28,8 +29,6 @@ export interface CodeRow {
   advice: string;
   /** What to do after an operation in which the code means something narrower. */
   adviceOf?: Partial<Record<OperationName, string>>;
-  /** Of `throttle`: whose limit it is; the command's where absent. */
-  limit?: 'app';
   /** Of `retry`; `internal` where absent. */
   curve?: Curve;
   /** Most calls that may carry the same item, the first included, where it is bounded below the usual. */
@@ -135,7 +134,7 @@ export function barsFrom(code: number): boolean {
 
 /** Whose limit a "too fast" speaks of: the command's, or that of all commands of the app. */
 export function limitOfCode(code: number): 'command' | 'app' {
-  return rowOfCode(code).limit ?? 'command';
+  return TOO_FAST[code] ?? 'command';
 }
 
 /** Classes of what passes when time or a setting has changed, whatever the row. */

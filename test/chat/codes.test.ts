@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CODE_ROWS, faultOfCall, faultOfItem, limitOfCode, rowOfCode } from '../../src/chat/codes.ts';
 import type { Fault } from '../../src/domain/fault.ts';
+import { TOO_FAST } from '../../src/domain/throttling.ts';
 
 type Expected = Fault['kind'];
 
@@ -107,3 +108,10 @@ test.each([
   [60018, 'command'],
   [60019, 'command'],
 ])('too fast, %d: the limit of the %s', (code, limit) => expect(limitOfCode(code)).toBe(limit));
+
+test('every code that slows the limiter of befriend slows it in other programs', () => {
+  const slows = CODE_ROWS.filter((row) => row.class === 'throttle' && row.scope === 'job').flatMap(
+    ({ codes }) => codes,
+  );
+  expect(slows.toSorted()).toEqual(Object.keys(TOO_FAST).map(Number));
+});
