@@ -24,6 +24,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import type { Redis } from 'ioredis';
+import { Agreement } from './agreement.ts';
 import { keysOf } from './bucket.ts';
 import type { LatenessFigures } from './lateness.ts';
 import type { Rate } from './rate.ts';
@@ -84,6 +85,8 @@ export interface LimiterState {
   losses: number;
   /** From slot to write. */
   lateness: LatenessFigures;
+  /** Limits that other processes of the app have instead of these, in words; they are logged too. Empty: all agree. */
+  otherLimits: readonly string[];
 }
 
 export interface LimiterOptions extends Partial<Tuning> {
@@ -115,5 +118,6 @@ export function createLimiter(options: LimiterOptions): Limiter {
   const { redis, app, command, rate, appCalls, callTimeoutMs, log, ...rest } = options;
   const { clock = () => performance.now(), ...tuning } = rest;
   const timing = timingOf(rate, tuning, appCalls);
-  return new SharedLimiter({ redis, keys: keysOf(app, command), timing, callTimeoutMs, clock, log });
+  const agreement = new Agreement({ redis, app, command, timing, log });
+  return new SharedLimiter({ redis, keys: keysOf(app, command), timing, callTimeoutMs, clock, log, agreement });
 }

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { Agreement } from './agreement.ts';
 import type { LimiterKeys } from './bucket.ts';
 import { Calls } from './calls.ts';
 import { type Answer, LeaseClient } from './lease-client.ts';
@@ -14,6 +15,7 @@ export interface Parts {
   callTimeoutMs: number;
   clock: () => number;
   log: LimiterLog | undefined;
+  agreement: Agreement;
 }
 
 /** Redis gets this long to hear the last reports. */
@@ -78,6 +80,7 @@ export class SharedLimiter implements Limiter, SlotOwner {
       overdue: this.calls.overdue,
       losses: this.client.losses,
       lateness: this.calls.lateness.figures,
+      otherLimits: this.parts.agreement.others,
     };
   }
 
@@ -127,7 +130,7 @@ export class SharedLimiter implements Limiter, SlotOwner {
     const tooLong = new Promise<void>((resolve) => {
       timeout = setTimeout(resolve, CLOSE_MS);
     });
-    await Promise.race([this.sayLastWords(), tooLong]);
+    await Promise.race([Promise.all([this.sayLastWords(), this.parts.agreement.leave()]), tooLong]);
     clearTimeout(timeout);
     this.parts.redis.off('ready', this.onReady);
     this.parts.redis.off('close', this.onClose);

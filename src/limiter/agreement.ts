@@ -1,0 +1,91 @@
+import type { Redis } from 'ioredis';
+import { defineScript, type ScriptArg } from '../redis/script.ts';
+import { micros } from './bucket.ts';
+import type { LimiterLog } from './limiter.ts';
+import type { Timing } from './timing.ts';
+
+/** What all processes that call a command must mean by its limit. */
+export interface CommandLimits {
+  command: string;
+  calls: number;
+  windowMs: number;
+  /** 0: not known. */
+  appCalls: number;
+}
+
+const SAY_EVERY_MS = 10_000;
+/** A process that was killed is remembered for so long; one that misses a turn is not forgotten. */
+const MEMORY_MS = 25_000;
+
+const agree = defineScript<[limits: string], ScriptArg[], Buffer[]>(import.meta.url, './agree.lua');
+
+/**
+ * Whether all processes of the app mean the same limits. With different ones the largest is what the service sees, and
+ * whoever has less waits for nearly ever: nothing can mend that, so it is told.
+ */
+export class Agreement {
+  /** Limits that others have instead of these, in words. */
+  others: readonly string[] = [];
+  private readonly redis: Redis;
+  private readonly key: string;
+  private readonly mine: CommandLimits;
+  private readonly log: LimiterLog | undefined;
+  private readonly timer: NodeJS.Timeout;
+  private told: ReadonlySet<string> = new Set();
+
+  constructor(parts: { redis: Redis; app: number | string; command: string; timing: Timing; log?: LimiterLog }) {
+    const { redis, app, command, timing, log } = parts;
+    this.redis = redis;
+    this.key = `{befriend:${app}}:limits`;
+    this.mine = { command, ...timing.rate, appCalls: timing.appCalls };
+    this.log = log;
+    this.timer = setInterval(() => void this.say(), SAY_EVERY_MS).unref();
+    redis.on('ready', this.onReady);
+    this.onReady();
+  }
+
+  /** Resolves when it is said; never rejects: what could not be said is said at the next turn. */
+  async say(): Promise<void> {
+    if (this.redis.status !== 'ready') return;
+    try {
+      const said = await agree(this.redis, [this.key], [JSON.stringify(this.mine), micros(MEMORY_MS)]);
+      this.hear(said.map((limits) => JSON.parse(limits.toString()) as CommandLimits));
+    } catch {
+      // The limiter itself tells of a Redis that refuses.
+    }
+  }
+
+  /** These limits are nobody's any more; other processes that have them say so again. */
+  async leave(): Promise<void> {
+    clearInterval(this.timer);
+    this.redis.off('ready', this.onReady);
+    if (this.redis.status === 'ready') await this.redis.zrem(this.key, JSON.stringify(this.mine)).catch(() => 0);
+  }
+
+  private readonly onReady = (): void => void this.say();
+
+  private hear(said: readonly CommandLimits[]): void {
+    this.others = said.filter((limits) => disagree(this.mine, limits)).map(inWords);
+    const news = this.others.filter((words) => !this.told.has(words));
+    this.told = new Set(this.others);
+    for (const others of news) {
+      this.log?.warn(
+        { ours: inWords(this.mine), others },
+        'another process has other limits: the largest counts, whoever has less hardly calls; set all alike',
+      );
+    }
+  }
+}
+
+/** Of one command: its rate, too. Of the whole app: its limit, where one of them knows it. */
+export function disagree(ours: CommandLimits, theirs: CommandLimits): boolean {
+  const sameWindow = ours.windowMs === theirs.windowMs;
+  if (ours.command === theirs.command && !(sameWindow && ours.calls === theirs.calls)) return true;
+  if (ours.appCalls === 0 && theirs.appCalls === 0) return false;
+  return !(sameWindow && ours.appCalls === theirs.appCalls);
+}
+
+function inWords({ command, calls, windowMs, appCalls }: CommandLimits): string {
+  const whole = appCalls === 0 ? 'of the app not known' : `${appCalls} of the app`;
+  return `${command}: ${calls} calls in ${windowMs} ms, ${whole}`;
+}
