@@ -46,7 +46,8 @@ async function friendsOf(account) {
 try {
   await Promise.all(accounts.map(async (account) => console.log(`${account}: ${await friendsOf(account)}`)));
   const { sent, ceilingPerSecond, otherLimits } = limiter.state;
-  console.error(`${sent} calls of at most ${ceilingPerSecond} a second; ${otherLimits.length} processes disagree`);
+  const agreed = otherLimits.length === 0 ? 'all processes agree' : `others have ${otherLimits.join(', ')}`;
+  console.error(`${sent} calls of at most ${ceilingPerSecond} a second; ${agreed}`);
 } finally {
   await limiter.close();
   redis.disconnect();

@@ -40,11 +40,10 @@ export class Agreement {
     this.mine = { command, ...timing.rate, appCalls: timing.appCalls };
     this.log = log;
     this.timer = setInterval(() => void this.say(), SAY_EVERY_MS).unref();
-    redis.on('ready', this.onReady);
-    this.onReady();
+    void this.say();
   }
 
-  /** Resolves when it is said; never rejects: what could not be said is said at the next turn. */
+  /** Also for a new connection. Resolves when it is said; never rejects: what could not be is said at the next turn. */
   async say(): Promise<void> {
     if (this.redis.status !== 'ready') return;
     try {
@@ -58,11 +57,8 @@ export class Agreement {
   /** These limits are nobody's any more; other processes that have them say so again. */
   async leave(): Promise<void> {
     clearInterval(this.timer);
-    this.redis.off('ready', this.onReady);
     if (this.redis.status === 'ready') await this.redis.zrem(this.key, JSON.stringify(this.mine)).catch(() => 0);
   }
-
-  private readonly onReady = (): void => void this.say();
 
   private hear(said: readonly CommandLimits[]): void {
     this.others = said.filter((limits) => disagree(this.mine, limits)).map(inWords);

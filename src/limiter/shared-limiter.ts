@@ -183,6 +183,7 @@ export class SharedLimiter implements Limiter, SlotOwner {
 
   private readonly onReady = (): void => {
     this.connected = true;
+    void this.parts.agreement.say();
     this.flushAt = 0;
     this.pump();
   };
