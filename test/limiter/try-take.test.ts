@@ -101,11 +101,6 @@ test('under saturation: together with those who wait the window holds, and whoev
   // The timer of a busy machine may be late, an answer that never comes is not.
   expect(Math.max(...waits)).toBeLessThan(1000);
   expect(trying.state).toMatchObject({ waiting: 0, leased: 0 });
-  // Of all that was granted nothing was kept back: the line is as full as with those who wait alone.
-  const sorted = sends.toSorted((a, b) => a - b);
-  const used = ((sorted.length - 1) / (sorted.at(-1)! - sorted[0]!)) * (rate.windowMs / rate.calls);
-  console.log(`use ${used.toFixed(3)}, given ${given}, refused ${refused}`);
-  expect(used).toBeGreaterThan(0.8);
   await Promise.all([bulk.close(), trying.close()]);
   for (const redis of connections) redis.disconnect();
 });
