@@ -7,6 +7,8 @@ export interface LeaseRequest {
   want: number;
   leadMs: number;
   latenessMs: number;
+  /** Not bulk: attached for some seconds from now. */
+  interactive: boolean;
   /** `since` of a state that the clock has left behind, or that another one had replaced; 0: none. */
   forget: number;
   /** Highest slot id that was answered with "too fast" for the command, and for the whole app; 0: none. */
@@ -27,6 +29,8 @@ export interface Lease {
   appRate: number;
   /** The slot that was beyond the horizon; 0 when all were granted. */
   following: number;
+  /** When a bulk caller that was cut short for an interactive one is to ask again; else 0. */
+  turn: number;
   slots: { id: number; at: number }[];
 }
 
@@ -61,6 +65,8 @@ export function argsOf(timing: Timing, request: LeaseRequest): ScriptArg[] {
     request.forget,
     request.throttled,
     request.appThrottled,
+    micros(timing.reachMs),
+    request.interactive ? 1 : 0,
     request.returned.size,
     ...request.returned,
     ...[...request.calls].flatMap(([id, at]) => [at, id]),
@@ -70,6 +76,6 @@ export function argsOf(timing: Timing, request: LeaseRequest): ScriptArg[] {
 /** Reports and leases in one round trip. Rejects with Redis' error, having changed nothing. */
 export async function lease(redis: Redis, keys: LimiterKeys, timing: Timing, request: LeaseRequest): Promise<Lease> {
   const reply = await runLease(redis, keys, argsOf(timing, request));
-  const [now = 0, since = 0, rate = 0, appRate = 0, following = 0, first = 0, ...times] = reply;
-  return { now, since, rate, appRate, following, slots: times.map((at, n) => ({ id: first + n, at })) };
+  const [now = 0, since = 0, rate = 0, appRate = 0, following = 0, turn = 0, first = 0, ...times] = reply;
+  return { now, since, rate, appRate, following, turn, slots: times.map((at, n) => ({ id: first + n, at })) };
 }

@@ -1,8 +1,8 @@
-import type { Redis } from 'ioredis';
-import { type Lease, lease, type LimiterKeys } from './bucket.ts';
+import type { Lease } from './bucket.ts';
 import { ClockMap } from './clock-map.ts';
-import type { LimiterLog } from './limiter.ts';
+import type { CallerClass, LimiterLog } from './limiter.ts';
 import { Reports } from './reports.ts';
+import type { Store } from './store.ts';
 import type { Timing } from './timing.ts';
 
 /** What a lease says beside its slots. `lost`: the state is another one. `doubt`: what it grants must not be used. */
@@ -28,23 +28,23 @@ export class LeaseClient {
   failure: Error | null = null;
   private since = 0;
   private forgetSince = 0;
-  private readonly redis: Redis;
-  private readonly keys: LimiterKeys;
+  private readonly store: Store;
   private readonly timing: Timing;
   private readonly clock: () => number;
   private readonly log: LimiterLog | undefined;
+  private readonly interactive: boolean;
 
   constructor(parts: {
-    redis: Redis;
-    keys: LimiterKeys;
+    store: Store;
     timing: Timing;
+    class: CallerClass;
     clock: () => number;
     log: LimiterLog | undefined;
   }) {
-    this.redis = parts.redis;
-    this.keys = parts.keys;
+    this.store = parts.store;
     this.timing = parts.timing;
     this.ratePerSecond = parts.timing.ceilingPerSecond;
+    this.interactive = parts.class === 'interactive';
     this.clock = parts.clock;
     this.log = parts.log;
   }
@@ -54,15 +54,16 @@ export class LeaseClient {
    * process has hardly called yet, so its slots come later and may be used later. Slots beyond `horizonMs` are not taken.
    */
   async exchange(want: number, cold: boolean, horizonMs: number): Promise<Answer | null> {
-    const { clock } = this;
+    const { clock, interactive } = this;
     const timing = { ...this.timing, horizonMs };
-    const leadMs = cold ? timing.coldLeadMs : timing.leadMs;
+    // Whoever is interactive would rather have a slot late than a late slot.
+    const leadMs = cold && !interactive ? timing.coldLeadMs : timing.leadMs;
     const latenessMs = cold ? timing.coldLatenessMs : timing.latenessMs;
     const batch = this.reports.take();
     const asked = clock();
     try {
-      const request = { ...batch, want, leadMs, latenessMs, forget: this.forgetSince };
-      const reply = await lease(this.redis, this.keys, timing, request);
+      const request = { ...batch, want, leadMs, latenessMs, interactive, forget: this.forgetSince };
+      const reply = await this.store.lease(timing, request);
       this.failure = null;
       this.ratePerSecond = rateInForce(timing, reply);
       const clockHolds = this.map.observe(asked, clock(), reply.now);
@@ -79,7 +80,7 @@ export class LeaseClient {
     const known = this.since;
     this.since = since;
     this.forgetSince = 0;
-    const key = this.keys[0];
+    const key = this.store.name;
     if (since < known) {
       // A fail-over was undone: what was called by the state in between is not in this one.
       this.forgetSince = since;
@@ -103,7 +104,7 @@ export class LeaseClient {
     const before = this.failure?.message;
     this.failure = error;
     if (error.message === before) return;
-    this.log?.warn({ error: error.message, key: this.keys[0] }, 'the limiter cannot get slots: nobody calls');
+    this.log?.warn({ error: error.message, key: this.store.name }, 'the limiter cannot get slots: nobody calls');
   }
 }
 

@@ -11,9 +11,14 @@
   The app's state is there also without a limit: slot ids rise over all commands, and "too fast" for the app slows all
   of them.
 
+  Callers are interactive or bulk. While an interactive one is attached, bulk ones get slots only a short reach ahead,
+  so that the next slot of the line is never far. No slot is reserved. Whom the reach cuts short is told when to come
+  again, one after the other, so that not all of them ask for every slot.
+
   KEYS[1]  state of the command, a hash   run: run_id of the server that keeps it · since: when it began (us) · last:
                            time of the last slot · from: no slot before · rate: rate in force after the last reduction
-                           (ppm of the ceiling) · reducedId: last slot granted before it · reducedAt
+                           (ppm of the ceiling) · reducedId: last slot granted before it · reducedAt · attached: an
+                           interactive caller is, until then · turn: when the last of those cut short is to come again
   KEYS[2]  tokens of the command, a sorted set   slot id -> upper bound of its call (us), and 'origin' -> 0 to notice a
                            lost key
   KEYS[3]  state of the app, the same   and next: id of the next slot. Without a limit only next, the reduction, and
@@ -33,9 +38,12 @@
                            it. 0: none
   ARGV[12] throttled       highest slot id answered with "too fast" for the command. 0: none
   ARGV[13] app throttled   the same for the app
-  ARGV[14] returned        how many slots are given back, then their ids, then (score, id) of every call to report
-  Returns  {now, since, rate of the command, rate of the app, the slot that was too far away or 0, id of the first slot,
-           time of each slot ...}, times in us. `since` is the sum over the buckets: another one says that one was lost
+  ARGV[14] reach           us from now to the last slot of a bulk caller, at most, while an interactive one is attached
+  ARGV[15] interactive     1: the caller is, and stays attached for some seconds. 0: bulk
+  ARGV[16] returned        how many slots are given back, then their ids, then (score, id) of every call to report
+  Returns  {now, since, rate of the command, rate of the app, the slot that was too far away or 0, when to come again or
+           0, id of the first slot, time of each slot ...}, times in us. `since` is the sum over the buckets: another one
+           says that one was lost
   Clock    Redis TIME. A step backwards delays slots; a larger one loses the state, on purpose
   Crash    state and tokens change in this one script; a restart or fail-over is seen by the server's run_id, read
            here, since a process may not notice that another server answers
@@ -49,11 +57,15 @@ local horizon = tonumber(ARGV[8])
 local loss = tonumber(ARGV[9])
 local want = tonumber(ARGV[10])
 local forget = tonumber(ARGV[11])
-local returned = tonumber(ARGV[14])
+local reach = tonumber(ARGV[14])
+local interactive = ARGV[15] == '1'
+local returned = tonumber(ARGV[16])
 
 local FULL = 1000000 -- ppm
 local LEAST = 15625 -- ppm, 1/64: a lower rate would take longer to notice the recovery
 local RECOVERY = 0.05 -- ppm of the ceiling per us: 5 % per second
+local ATTACHED = 5000000 -- us after its last word; it has one every two seconds at least
+local TURN = 0.4 -- of the reach between two who come again: if one does not, the next is still in time
 
 local function int(number)
   return string.format('%.0f', number)
@@ -67,7 +79,8 @@ if not run then
 end
 
 local function open(state, tokens, calls, throttled)
-  local kept = redis.call('HMGET', state, 'run', 'since', 'last', 'from', 'rate', 'reducedId', 'reducedAt', 'next')
+  local kept = redis.call('HMGET', state, 'run', 'since', 'last', 'from', 'rate', 'reducedId', 'reducedAt', 'next',
+    'attached', 'turn')
   return {
     state = state,
     tokens = tokens,
@@ -82,6 +95,8 @@ local function open(state, tokens, calls, throttled)
     reducedAt = tonumber(kept[7]) or 0,
     -- Ids start at the clock: nobody ever granted that many, so an old slot is never taken for a new one.
     nextId = tonumber(kept[8]) or now,
+    attached = tonumber(kept[9]) or 0,
+    turn = tonumber(kept[10]) or 0,
   }
 end
 
@@ -115,15 +130,15 @@ end
 -- Reports. A call of a lost state is a token again: it may still be on its way.
 for _, bucket in ipairs(buckets) do
   if returned > 0 then
-    redis.call('ZREM', bucket.tokens, unpack(ARGV, 15, 14 + returned))
+    redis.call('ZREM', bucket.tokens, unpack(ARGV, 17, 16 + returned))
   end
-  if #ARGV > 14 + returned then
-    redis.call('ZADD', bucket.tokens, unpack(ARGV, 15 + returned))
+  if #ARGV > 16 + returned then
+    redis.call('ZADD', bucket.tokens, unpack(ARGV, 17 + returned))
   end
 end
 
 if app.calls > 0 then
-  for i = 15, 14 + returned do
+  for i = 17, 16 + returned do
     redis.call('ZREM', app.tokens, 'at:' .. ARGV[i])
   end
 end
@@ -139,7 +154,21 @@ end
 -- An app that is too fast is slowed in every command: it may have had no other to do with it.
 command.rate = math.min(command.rate, app.rate)
 
-local reply = { now, sinceOf(), command.rate, app.rate, 0, nextId }
+-- Classes. A clock that was set back does not leave anybody attached for long.
+local short = false
+for _, bucket in ipairs(buckets) do
+  if interactive then
+    bucket.attached = now + ATTACHED
+    redis.call('HSET', bucket.state, 'attached', int(bucket.attached))
+  elseif bucket.attached > now and bucket.attached <= now + ATTACHED then
+    short = true
+  end
+end
+-- Also a cold process's lead is cut short: it would leave a hole in the line.
+local nearest = now + (short and math.min(lead, reach) or lead)
+local farthest = math.max(nearest, now + (short and math.min(horizon, reach) or horizon))
+
+local reply = { now, sinceOf(), command.rate, app.rate, 0, 0, nextId }
 if want == 0 then
   return reply
 end
@@ -153,7 +182,7 @@ end
 local function lineOf(bucket, full)
   local even = window / bucket.calls * FULL / bucket.rate
   local spacing = full and bucket.rate == FULL and even * pace or even
-  return math.ceil(math.max(now + lead, bucket.last + spacing, bucket.from))
+  return math.ceil(math.max(nearest, bucket.last + spacing, bucket.from))
 end
 
 -- The command's tokens of rank N - want + 1 ... N, largest first: each new token moves the N-th one rank up, so these
@@ -256,8 +285,14 @@ while #tokens < 2 * want do
     appLine = lineOf(app, count + booked >= app.calls)
     slot = roomFrom(math.max(slot, appLine))
   end
-  if slot > now + math.max(horizon, lead) then
+  if slot > farthest then
     reply[5] = slot
+    if short then
+      local turn = math.max(math.max(now, command.turn) + TURN * reach, slot - reach)
+      command.turn = math.floor(math.min(turn, now + horizon))
+      reply[6] = command.turn
+      redis.call('HSET', command.state, 'turn', int(command.turn))
+    end
     break
   end
   reply[#reply + 1] = slot

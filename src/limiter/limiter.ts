@@ -28,8 +28,9 @@ import { Agreement } from './agreement.ts';
 import { keysOf } from './bucket.ts';
 import type { LatenessFigures } from './lateness.ts';
 import type { Rate } from './rate.ts';
-import { SharedLimiter } from './shared-limiter.ts';
+import { SharedLimiter, type Timer } from './shared-limiter.ts';
 import type { Slot } from './slot.ts';
+import { redisStore } from './store.ts';
 import { timingOf, type Tuning } from './timing.ts';
 
 export type { Rate } from './rate.ts';
@@ -89,6 +90,12 @@ export interface LimiterState {
   otherLimits: readonly string[];
 }
 
+/**
+ * Who waits for the slot. While an `interactive` limiter is open, its takers get the next slot of the command (and of the
+ * app), about 30 ms away at most, and `bulk` ones get what is left: all of it, or nothing.
+ */
+export type CallerClass = 'interactive' | 'bulk';
+
 export interface LimiterOptions extends Partial<Tuning> {
   /** May be shared with ordinary commands, not with blocking ones. */
   redis: Redis;
@@ -98,6 +105,8 @@ export interface LimiterOptions extends Partial<Tuning> {
   rate: Rate;
   /** Most calls of all commands of the app in a window of the rate, the same for all of them. Default: not known. */
   appCalls?: number | null;
+  /** Default: bulk. */
+  class?: CallerClass;
   /** The longest life of a call, from writing to abort. */
   callTimeoutMs: number;
   /** Monotonic, ms. */
@@ -115,9 +124,24 @@ export interface LimiterLog {
  * @throws RangeError when the rate makes no sense
  */
 export function createLimiter(options: LimiterOptions): Limiter {
-  const { redis, app, command, rate, appCalls, callTimeoutMs, log, ...rest } = options;
+  const { redis, app, command, rate, appCalls, callTimeoutMs, log, class: callers = 'bulk', ...rest } = options;
   const { clock = () => performance.now(), ...tuning } = rest;
   const timing = timingOf(rate, tuning, appCalls);
   const agreement = new Agreement({ redis, app, command, timing, log });
-  return new SharedLimiter({ redis, keys: keysOf(app, command), timing, callTimeoutMs, clock, log, agreement });
+  const store = redisStore(redis, keysOf(app, command));
+  return new SharedLimiter({
+    store,
+    timing,
+    class: callers,
+    callTimeoutMs,
+    clock,
+    timer: realTimer,
+    log,
+    agreement,
+  });
 }
+
+const realTimer: Timer = (run, ms) => {
+  const timeout = setTimeout(run, ms);
+  return () => clearTimeout(timeout);
+};

@@ -10,6 +10,8 @@ export interface BucketState {
   rate: number;
   reducedId: number;
   reducedAt: number;
+  attached: number;
+  turn: number;
   /** Slot id → upper bound of when its call arrived. */
   tokens: Map<number, number>;
 }
@@ -35,6 +37,8 @@ export const EMPTY_BUCKET: BucketState = {
   rate: 1_000_000,
   reducedId: 0,
   reducedAt: 0,
+  attached: 0,
+  turn: 0,
   tokens: new Map(),
 };
 
@@ -44,6 +48,8 @@ export const EMPTY_MODEL: LimiterModel = { command: EMPTY_BUCKET, app: EMPTY_APP
 
 const FULL = 1_000_000;
 const LEAST = 15_625;
+const ATTACHED = 5_000_000;
+const TURN = 0.4;
 
 /**
  * lease.lua as a pure function, written for reading: what the script grants, this grants (`test/limiter/lease.test.ts`
@@ -86,12 +92,16 @@ export function modelLease(
   const commandRate = slow(command, request.throttled, { now, id });
   const appRate = slow(app, request.appThrottled, { now, id });
   const rate = Math.min(commandRate, appRate);
-  const lease: Lease = { now, since: since(), rate, appRate, following: 0, slots: [] };
+  const short = attach(buckets, request.interactive, now);
+  const reach = micros(timing.reachMs);
+  const horizon = micros(timing.horizonMs);
+  const nearest = now + Math.min(micros(request.leadMs), short ? reach : Infinity);
+  const farthest = Math.max(nearest, now + Math.min(horizon, short ? reach : Infinity));
+  const lease: Lease = { now, since: since(), rate, appRate, following: 0, turn: 0, slots: [] };
   if (request.want === 0) return { state: { command, app, nextId }, lease };
 
   const windowMicros = micros(timing.rate.windowMs);
   const round = windowMicros + micros(timing.marginMs);
-  const lead = micros(request.leadMs);
   for (const { tokens } of buckets) {
     for (const [token, at] of tokens) if (at <= now - 2 * round) tokens.delete(token);
   }
@@ -99,15 +109,20 @@ export function modelLease(
   const line = ({ tokens, last, from }: BucketState, calls: number, inForce: number): number => {
     const even = ((windowMicros / calls) * FULL) / inForce;
     const spacing = tokens.size >= calls && inForce === FULL ? even * timing.pace : even;
-    return Math.ceil(Math.max(now + lead, last + spacing, from));
+    return Math.ceil(Math.max(nearest, last + spacing, from));
   };
   while (lease.slots.length < request.want) {
     const nth = largestFirst(command.tokens.values())[timing.rate.calls - 1];
     const own = Math.max(line(command, timing.rate.calls, rate), nth === undefined ? 0 : nth + round);
     const appLine = appCalls > 0 ? line(app, appCalls, appRate) : own;
     const at = appCalls > 0 ? roomFrom(Math.max(own, appLine), app, { calls: appCalls, round, now }) : own;
-    if (at > now + Math.max(micros(timing.horizonMs), lead)) {
+    if (at > farthest) {
       lease.following = at;
+      if (short) {
+        const next = Math.max(Math.max(now, command.turn) + TURN * reach, at - reach);
+        command.turn = Math.floor(Math.min(next, now + horizon));
+        lease.turn = command.turn;
+      }
       break;
     }
     lease.slots.push({ id, at });
@@ -120,6 +135,13 @@ export function modelLease(
     nextId = id;
   }
   return { state: { command, app, nextId }, lease };
+}
+
+/** Whether a bulk caller must leave room, since an interactive one is attached; an interactive caller attaches itself. */
+function attach(buckets: BucketState[], interactive: boolean, now: number): boolean {
+  if (!interactive) return buckets.some(({ attached }) => attached > now && attached <= now + ATTACHED);
+  for (const bucket of buckets) bucket.attached = now + ATTACHED;
+  return false;
 }
 
 /**

@@ -1,23 +1,29 @@
-import type { Redis } from 'ioredis';
 import type { Agreement } from './agreement.ts';
-import type { LimiterKeys } from './bucket.ts';
 import { Calls } from './calls.ts';
 import { type Answer, LeaseClient } from './lease-client.ts';
-import type { Limiter, LimiterLog, LimiterState, TryOptions } from './limiter.ts';
+import type { CallerClass, Limiter, LimiterLog, LimiterState, TryOptions } from './limiter.ts';
 import { LeasedSlot, type Slot, type SlotOwner, type Throttled } from './slot.ts';
+import type { Store } from './store.ts';
 import { Takers, TOO_LATE } from './takers.ts';
 import type { Timing } from './timing.ts';
 
 export interface Parts {
-  redis: Redis;
-  keys: LimiterKeys;
+  store: Store;
   timing: Timing;
+  class: CallerClass;
   callTimeoutMs: number;
+  /** Monotonic, ms. */
   clock: () => number;
+  timer: Timer;
   log: LimiterLog | undefined;
-  agreement: Agreement;
+  agreement: Pick<Agreement, 'others' | 'say' | 'leave'>;
 }
 
+/** Calls back once, after so many milliseconds of the clock; the function that it returns cancels. */
+export type Timer = (run: () => void, ms: number) => () => void;
+
+/** How often an interactive limiter says that it is there; the script takes its word for 5 s. */
+const ATTACH_MS = 2000;
 /** Redis gets this long to hear the last reports. */
 const CLOSE_MS = 500;
 /** How far ahead a tried slot may be: the lead of a new process, a round trip, and some room. */
@@ -34,6 +40,7 @@ export class SharedLimiter implements Limiter, SlotOwner {
   private readonly parts: Parts;
   private readonly client: LeaseClient;
   private readonly calls: Calls;
+  private readonly unwatch: () => void;
   private readonly takers = new Takers(() => this.pump());
   private leased: LeasedSlot[] = [];
   /** Rises when slots leased so far become void. */
@@ -42,7 +49,7 @@ export class SharedLimiter implements Limiter, SlotOwner {
   private closed = false;
   private closing: Promise<void> | null = null;
   private exchanging: Promise<void> | null = null;
-  private timer: NodeJS.Timeout | undefined;
+  private cancelTimer = (): void => {};
   private timerAt = Infinity;
   /** No slots are asked for before this. Local ms. */
   private askAt = 0;
@@ -56,9 +63,8 @@ export class SharedLimiter implements Limiter, SlotOwner {
     this.client = new LeaseClient(parts);
     const { map, reports } = this.client;
     this.calls = new Calls({ ...parts, map, reports });
-    this.connected = parts.redis.status === 'ready';
-    parts.redis.on('ready', this.onReady);
-    parts.redis.on('close', this.onClose);
+    this.connected = parts.store.connected;
+    this.unwatch = parts.store.watch(this.onReady, this.onClose);
     // The first word to Redis: a lost or new state starts its wait now, not when the first taker comes.
     this.flushAt = 0;
     this.pump();
@@ -98,7 +104,7 @@ export class SharedLimiter implements Limiter, SlotOwner {
     if (this.closed) throw new Error('the limiter is closed');
     if (!this.connected) return null;
     const patience = new AbortController();
-    const timer = setTimeout(() => patience.abort(TOO_LATE), withinMs);
+    const cancel = this.parts.timer(() => patience.abort(TOO_LATE), withinMs);
     const slot = this.takers.join(patience.signal, this.parts.clock() + withinMs);
     this.pump();
     try {
@@ -107,7 +113,7 @@ export class SharedLimiter implements Limiter, SlotOwner {
       if (reason === TOO_LATE) return null;
       throw reason;
     } finally {
-      clearTimeout(timer);
+      cancel();
     }
   }
 
@@ -122,18 +128,17 @@ export class SharedLimiter implements Limiter, SlotOwner {
   }
 
   private async shut(): Promise<void> {
-    clearTimeout(this.timer);
+    this.cancelTimer();
     this.takers.refuseAll(new Error('the limiter is closed'));
     this.voidLeased();
     this.calls.holdAll();
-    let timeout: NodeJS.Timeout | undefined;
+    let cancel = (): void => {};
     const tooLong = new Promise<void>((resolve) => {
-      timeout = setTimeout(resolve, CLOSE_MS);
+      cancel = this.parts.timer(resolve, CLOSE_MS);
     });
     await Promise.race([Promise.all([this.sayLastWords(), this.parts.agreement.leave()]), tooLong]);
-    clearTimeout(timeout);
-    this.parts.redis.off('ready', this.onReady);
-    this.parts.redis.off('close', this.onClose);
+    cancel();
+    this.unwatch();
   }
 
   private async sayLastWords(): Promise<void> {
@@ -244,9 +249,11 @@ export class SharedLimiter implements Limiter, SlotOwner {
    */
   private wanted(now: number): number {
     const { leaseSize, refillMs } = this.parts.timing;
+    // Whoever is interactive does not wait for company.
+    const together = this.parts.class === 'bulk' && this.lacking() < leaseSize / 2;
     if (this.lacking() <= 0 || this.leased.length >= leaseSize) return Infinity;
     const last = this.leased.at(-1);
-    const low = last && this.lacking() < leaseSize / 2 ? last.dueMs - refillMs : now;
+    const low = last && together ? last.dueMs - refillMs : now;
     return Math.max(now, low, this.askAt);
   }
 
@@ -260,9 +267,9 @@ export class SharedLimiter implements Limiter, SlotOwner {
         : Math.max(this.client.retryAt, Math.min(this.wanted(now), this.flushAt));
     const at = Math.min(this.leased[0]?.dueMs ?? Infinity, ask, this.holdAt);
     if (at >= this.timerAt) return;
-    clearTimeout(this.timer);
+    this.cancelTimer();
     this.timerAt = at;
-    this.timer = setTimeout(
+    this.cancelTimer = this.parts.timer(
       () => {
         this.timerAt = Infinity;
         this.pump();
@@ -280,7 +287,7 @@ export class SharedLimiter implements Limiter, SlotOwner {
   /** Never rejects. */
   private async exchange(want: number): Promise<void> {
     const { line } = this;
-    this.flushAt = Infinity;
+    this.flushAt = this.parts.class === 'interactive' ? this.parts.clock() + ATTACH_MS : Infinity;
     const horizonMs = want > 0 ? this.horizon() : this.parts.timing.horizonMs;
     const answer = await this.client.exchange(want, this.calls.sent < this.parts.timing.coldSlots, horizonMs);
     if (answer) {
@@ -317,6 +324,7 @@ export class SharedLimiter implements Limiter, SlotOwner {
     const { map } = this.client;
     const last = answer.slots.at(-1);
     if (answer.slots.length === want) return 0;
+    if (answer.turn > 0) return map.localAfter(answer.turn);
     if (last) return map.localAfter(last.at) - refillMs;
     const now = this.parts.clock();
     const near = map.localAfter(answer.following) - horizonMs;

@@ -15,6 +15,8 @@ export interface Tuning {
   coldSlots: number;
   /** Slots further away aren't granted, so that nobody hoards, and a lost state is waited out quickly. */
   horizonMs: number;
+  /** The same for bulk callers while an interactive one is attached: about how long that one waits at most. */
+  reachMs: number;
   /** The next lease is asked for when the last leased slot is this near. */
   refillMs: number;
   /** Reports that found no lease to ride on are sent after this time. */
@@ -27,7 +29,7 @@ export interface Tuning {
 
 /**
  * Use = W ÷ (W + margin + mean lateness). Each figure was measured with 1 and 4 processes at 200 calls per 1000 ms.
- * `horizonMs`, `refillMs`, `flushMs` and `leaseSize` are further bounded by the rate (see `timingOf`).
+ * `horizonMs`, `reachMs`, `refillMs`, `flushMs` and `leaseSize` are further bounded by the rate (see `timingOf`).
  */
 export const DEFAULT_TUNING: Tuning = {
   marginMs: 4,
@@ -37,6 +39,7 @@ export const DEFAULT_TUNING: Tuning = {
   coldLeadMs: 50,
   coldSlots: 10,
   horizonMs: 250,
+  reachMs: 25,
   refillMs: 25,
   flushMs: 250,
   leaseSize: 10,
@@ -77,6 +80,7 @@ export function timingOf(rate: Rate, tuning: Partial<Tuning> = {}, appCalls: num
     appCalls: appCalls ?? 0,
     ceilingPerSecond: perSecond({ ...rate, calls: Math.min(rate.calls, appCalls ?? Infinity) }),
     horizonMs,
+    reachMs: Math.min(horizonMs, Math.max(given.leadMs, given.reachMs)),
     refillMs: Math.min(given.refillMs, horizonMs / 4),
     flushMs: Math.min(given.flushMs, windowMs / 4),
     leaseSize: tuning.leaseSize ?? Math.max(given.leaseSize, Math.round(perSecond(rate) / 20)),

@@ -25,6 +25,7 @@ const nothing: LeaseRequest = {
   want: 0,
   leadMs: 1,
   latenessMs: 2,
+  interactive: false,
   forget: 0,
   throttled: 0,
   appThrottled: 0,
@@ -82,6 +83,8 @@ async function storedBucket(stateKey: string, tokensKey: string): Promise<Bucket
     rate: number('rate', 1_000_000),
     reducedId: number('reducedId', 0),
     reducedAt: number('reducedAt', 0),
+    attached: number('attached', 0),
+    turn: number('turn', 0),
     tokens,
   };
 }
@@ -98,6 +101,7 @@ const step = fc.record({
   want: fc.integer({ min: 0, max: 12 }),
   leadMs: fc.integer({ min: 0, max: 3 }),
   latenessMs: fc.integer({ min: 0, max: 5 }),
+  interactive: fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
   pick: fc.array(fc.nat({ max: 40 }), { maxLength: 4 }),
   lateMs: fc.integer({ min: -3, max: 30 }),
   giveBack: fc.array(fc.nat({ max: 40 }), { maxLength: 2 }),
@@ -119,17 +123,18 @@ const tunings = fc.record({
   marginMs: fc.integer({ min: 0, max: 5 }),
   pace: fc.constantFrom(0.5, 0.98, 1),
   horizonMs: fc.integer({ min: 5, max: 60 }),
+  reachMs: fc.integer({ min: 2, max: 30 }),
   lossMs: fc.integer({ min: 0, max: 5 }),
 });
 
 test('the script grants what the model grants to two commands of an app, and keeps what the model keeps', async () => {
   await fc.assert(
     fc.asyncProperty(tunings, fc.array(step, { minLength: 5, maxLength: 25 }), async (tuning, steps) => {
-      const { calls, appCalls, windowMs, horizonMs, lossMs, ...rest } = tuning;
+      const { calls, appCalls, windowMs, horizonMs, reachMs, lossMs, ...rest } = tuning;
       const app = uniqueCommand();
       const twins = calls.map((n) => {
         const timing = timingOf({ calls: n, windowMs }, rest, appCalls);
-        return new Twin({ ...timing, horizonMs, lossMs }, app);
+        return new Twin({ ...timing, horizonMs, reachMs, lossMs }, app);
       });
       let shared: Pick<LimiterModel, 'app' | 'nextId'> = EMPTY_MODEL;
       for (const { who, pick, lateMs, giveBack, throttled, appThrottled, unaware, pauseMs, ...more } of steps) {
@@ -267,6 +272,6 @@ describe('one bucket, by hand', () => {
       expect(key).toMatch(/^\{befriend:test-[\w-]+\}:(app-)?limiter/);
       expect(await server.redis.ttl(key)).toBe(-1);
     }
-    expect(argsOf(twin.timing, nothing)).toHaveLength(14);
+    expect(argsOf(twin.timing, nothing)).toHaveLength(16);
   });
 });

@@ -24,6 +24,7 @@ const fate = fc.record({
 const ask = fc.record({
   process: fc.nat({ max: 3 }),
   command: fc.nat({ max: 1 }),
+  interactive: fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
   want: fc.integer({ min: 1, max: 12 }),
   /** Time since the ask before, as a fraction of the window. */
   pause: fc.oneof({ weight: 20, arbitrary: upTo(0.1) }, { weight: 1, arbitrary: upTo(2) }),
@@ -77,7 +78,7 @@ function arrivals(world: World, asks: readonly Ask[], fates: readonly Fate[]): [
   let granted = 0;
   let reports: Report[] = [];
   const sent: [number[], number[]] = [[], []];
-  for (const { process, command, want, pause, lost, throttled } of asks) {
+  for (const { process, command, interactive, want, pause, lost, throttled } of asks) {
     now += Math.round(pause * window);
     const timing = timings[command]!;
     // Reports ride on the asks of their limiter. Urgent ones are sent at once, the others when no ask took them along:
@@ -94,6 +95,7 @@ function arrivals(world: World, asks: readonly Ask[], fates: readonly Fate[]): [
         want: wanted,
         leadMs: timing.leadMs,
         latenessMs: timing.latenessMs,
+        interactive: interactive && wanted > 0,
         forget: 0,
         throttled: wanted > 0 && throttled === 'command' ? (shared.nextId ?? 1) - 1 : 0,
         appThrottled: wanted > 0 && throttled === 'app' ? (shared.nextId ?? 1) - 1 : 0,
