@@ -6,7 +6,8 @@ import type { Timing } from './timing.ts';
 export interface LeaseRequest {
   want: number;
   leadMs: number;
-  latenessMs: number;
+  /** A new token counts from so long after its slot, until its call is reported. */
+  bookedMs: number;
   /** Not bulk: attached for some seconds from now. */
   interactive: boolean;
   /** `since` of a state that the clock has left behind, or that another one had replaced; 0: none. */
@@ -58,7 +59,7 @@ export function argsOf(timing: Timing, request: LeaseRequest): ScriptArg[] {
     micros(timing.marginMs),
     timing.pace,
     micros(request.leadMs),
-    micros(request.latenessMs),
+    micros(request.bookedMs),
     micros(timing.horizonMs),
     micros(timing.lossMs),
     request.want,

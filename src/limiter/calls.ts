@@ -15,13 +15,15 @@ const TELL_EVERY_MS = 5000;
  * 1. written → when the bytes were surely written
  * 2. answered later than usual → that much later
  * 3. unanswered for almost half a window → as late as a call can live; corrected by 2 when the answer comes
+ *
+ * Where tokens are held until the answer: written → as late as a call can live; answered → now; aborted → as late as a
+ * call can live from now, for what was written may still be on its way.
  */
 export class Calls {
   readonly lateness = new Lateness();
   private readonly answers = new Answers();
   private readonly open = new Set<LeasedSlot>();
   private readonly timing: Timing;
-  private readonly lifeMs: number;
   private readonly clock: () => number;
   private readonly map: ClockMap;
   private readonly reports: Reports;
@@ -33,14 +35,12 @@ export class Calls {
 
   constructor(parts: {
     timing: Timing;
-    callTimeoutMs: number;
     clock: () => number;
     map: ClockMap;
     reports: Reports;
     log: LimiterLog | undefined;
   }) {
     this.timing = parts.timing;
-    this.lifeMs = parts.callTimeoutMs;
     this.clock = parts.clock;
     this.map = parts.map;
     this.reports = parts.reports;
@@ -84,16 +84,26 @@ export class Calls {
   private stamp(slot: LeasedSlot): void {
     slot.sentMs = this.clock();
     slot.sentMicros = this.map.redisBefore(slot.sentMs);
-    this.reports.called(slot.id, slot.sentMicros);
+    this.reports.called(slot.id, slot.sentMicros + this.timing.bookedMs * 1000);
   }
 
   end(slot: LeasedSlot, answered: boolean): void {
+    if (this.timing.holdUntilAnswered) this.endHeld(slot, answered);
+    else this.endPlain(slot, answered);
+    this.forget(slot);
+  }
+
+  private endHeld(slot: LeasedSlot, answered: boolean): void {
+    const now = this.map.redisBefore(this.clock());
+    this.reports.called(slot.id, now + (answered ? 0 : this.timing.callTimeoutMs * 1000));
+  }
+
+  private endPlain(slot: LeasedSlot, answered: boolean): void {
     const tookMs = this.clock() - slot.sentMs;
     const excessMs = answered ? this.answers.excessOf(tookMs, !slot.refused) : tookMs;
     // Half the margin takes the everyday spread of answers; the other half is left for what cannot be measured here.
     const lateMs = Math.max(0, excessMs - this.timing.marginMs / 2);
     if (slot.held || lateMs > 0) this.reports.called(slot.id, slot.sentMicros + Math.ceil(lateMs * 1000));
-    this.forget(slot);
   }
 
   /** Nothing was sent after all. */
@@ -109,7 +119,7 @@ export class Calls {
       const age = now - slot.sentMs;
       if (age < this.timing.heldAfterMs) break;
       // Nobody settled it: its token stays as long as a call can live, and is forgotten here.
-      if (age > this.lifeMs + this.timing.rate.windowMs) this.forget(slot);
+      if (age > this.timing.callTimeoutMs + this.timing.rate.windowMs) this.forget(slot);
       else if (!slot.held) {
         this.hold(slot);
         news = true;
@@ -126,6 +136,6 @@ export class Calls {
   private hold(slot: LeasedSlot): void {
     if (!slot.held) this.held += 1;
     slot.held = true;
-    this.reports.called(slot.id, slot.sentMicros + Math.ceil(this.lifeMs * 1000));
+    this.reports.called(slot.id, slot.sentMicros + Math.ceil(this.timing.callTimeoutMs * 1000));
   }
 }

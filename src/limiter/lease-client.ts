@@ -62,7 +62,8 @@ export class LeaseClient {
     const batch = this.reports.take();
     const asked = clock();
     try {
-      const request = { ...batch, want, leadMs, latenessMs, interactive, forget: this.forgetSince };
+      const bookedMs = latenessMs + timing.bookedMs;
+      const request = { ...batch, want, leadMs, bookedMs, interactive, forget: this.forgetSince };
       const reply = await this.store.lease(timing, request);
       this.failure = null;
       this.ratePerSecond = rateInForce(timing, reply);

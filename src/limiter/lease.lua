@@ -30,7 +30,8 @@
   ARGV[4]  margin          us
   ARGV[5]  pace            fraction of even spacing that slots stand apart, at least, once tokens come back
   ARGV[6]  lead            us from now to the first slot, at least
-  ARGV[7]  lateness        us after its slot that a call may leave: a new token counts from its slot + lateness
+  ARGV[7]  booked          us after its slot from which a new token counts: its call may leave so late, or arrive so late
+                           where tokens are held until the answer
   ARGV[8]  horizon         us from now to the last slot, at most
   ARGV[9]  loss            us without slots after the state was lost
   ARGV[10] want            slots wanted, may be 0
@@ -52,7 +53,7 @@ local window = tonumber(ARGV[3])
 local margin = tonumber(ARGV[4])
 local pace = tonumber(ARGV[5])
 local lead = tonumber(ARGV[6])
-local lateness = tonumber(ARGV[7])
+local booked = tonumber(ARGV[7])
 local horizon = tonumber(ARGV[8])
 local loss = tonumber(ARGV[9])
 local want = tonumber(ARGV[10])
@@ -234,7 +235,7 @@ if app.calls > 0 then
     deep[#deep + 1] = tonumber(ranked[i])
   end
 end
-local booked = 0
+local added = 0
 
 -- The first instant from `at` on that the app allows. Slots of other commands may come after it: none of them may
 -- become the last of N + 1 calls in a window by it either.
@@ -251,7 +252,7 @@ local function roomFrom(at)
     end
     table.sort(after)
     local function backBy(n)
-      local bound = before[n] or deep[n + #after - booked - below]
+      local bound = before[n] or deep[n + #after - added - below]
       return bound and bound + window + margin or 0
     end
     local free = backBy(app.calls)
@@ -269,11 +270,11 @@ end
 
 local function bookApp(slot)
   local place = 1
-  while coming[place] and coming[place].score >= slot + lateness do
+  while coming[place] and coming[place].score >= slot + booked do
     place = place + 1
   end
-  table.insert(coming, place, { score = slot + lateness, slot = slot })
-  booked = booked + 1
+  table.insert(coming, place, { score = slot + booked, slot = slot })
+  added = added + 1
 end
 
 local tokens = {}
@@ -282,7 +283,7 @@ while #tokens < 2 * want do
   local slot = commandDue()
   local appLine = slot
   if app.calls > 0 then
-    appLine = lineOf(app, count + booked >= app.calls)
+    appLine = lineOf(app, count + added >= app.calls)
     slot = roomFrom(math.max(slot, appLine))
   end
   if slot > farthest then
@@ -296,7 +297,7 @@ while #tokens < 2 * want do
     break
   end
   reply[#reply + 1] = slot
-  tokens[#tokens + 1] = int(slot + lateness)
+  tokens[#tokens + 1] = int(slot + booked)
   tokens[#tokens + 1] = int(nextId)
   ahead[#ahead + 1] = int(-slot)
   ahead[#ahead + 1] = 'at:' .. int(nextId)
@@ -304,7 +305,7 @@ while #tokens < 2 * want do
   command.last = slot
   -- The app's line moves by one spacing, however late the slot is: whoever can use the time before it may.
   app.last = appLine
-  bookCommand(slot + lateness)
+  bookCommand(slot + booked)
   if app.calls > 0 then
     bookApp(slot)
   end

@@ -126,19 +126,10 @@ export interface LimiterLog {
 export function createLimiter(options: LimiterOptions): Limiter {
   const { redis, app, command, rate, appCalls, callTimeoutMs, log, class: callers = 'bulk', ...rest } = options;
   const { clock = () => performance.now(), ...tuning } = rest;
-  const timing = timingOf(rate, tuning, appCalls);
+  const timing = timingOf(rate, tuning, { appCalls, callTimeoutMs });
   const agreement = new Agreement({ redis, app, command, timing, log });
   const store = redisStore(redis, keysOf(app, command));
-  return new SharedLimiter({
-    store,
-    timing,
-    class: callers,
-    callTimeoutMs,
-    clock,
-    timer: realTimer,
-    log,
-    agreement,
-  });
+  return new SharedLimiter({ store, timing, class: callers, clock, timer: realTimer, log, agreement });
 }
 
 const realTimer: Timer = (run, ms) => {

@@ -126,7 +126,7 @@ export function modelLease(
       break;
     }
     lease.slots.push({ id, at });
-    for (const { tokens } of buckets) tokens.set(id, at + micros(request.latenessMs));
+    for (const { tokens } of buckets) tokens.set(id, at + micros(request.bookedMs));
     command.last = at;
     app.last = appLine;
     if (appCalls > 0) app.coming.set(id, at);

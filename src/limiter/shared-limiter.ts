@@ -11,7 +11,6 @@ export interface Parts {
   store: Store;
   timing: Timing;
   class: CallerClass;
-  callTimeoutMs: number;
   /** Monotonic, ms. */
   clock: () => number;
   timer: Timer;
@@ -118,7 +117,7 @@ export class SharedLimiter implements Limiter, SlotOwner {
   }
 
   get callTimeoutMs(): number {
-    return this.parts.callTimeoutMs;
+    return this.parts.timing.callTimeoutMs;
   }
 
   close(): Promise<void> {

@@ -25,6 +25,8 @@ export interface Tuning {
   leaseSize: number;
   /** Once tokens come back, slots may stand this fraction of even spacing apart: time lost is caught up, nothing piles up. */
   pace: number;
+  /** A token comes back a window and a margin after its call's answer, whenever the call arrived: for bad networks. */
+  holdUntilAnswered: boolean;
 }
 
 /**
@@ -44,6 +46,7 @@ export const DEFAULT_TUNING: Tuning = {
   flushMs: 250,
   leaseSize: 10,
   pace: 0.9,
+  holdUntilAnswered: false,
 };
 
 /** Everything of a limiter that follows from its rate and tuning, fixed for its life. */
@@ -51,8 +54,12 @@ export interface Timing extends Tuning {
   rate: Rate;
   /** Most calls of all commands of the app in a window; 0: not known. */
   appCalls: number;
+  /** The longest life of a call, from writing to abort. */
+  callTimeoutMs: number;
   /** What the command may call at most: its limit, or the app's where that is less. */
   ceilingPerSecond: number;
+  /** Counted of a call that was sent and not answered: its longest life where tokens are held until the answer, else 0. */
+  bookedMs: number;
   /** A call without an answer for this long keeps its token until it has one. */
   heldAfterMs: number;
   /** How often unanswered calls are looked at. */
@@ -67,17 +74,24 @@ export interface Timing extends Tuning {
  * said within `flush` (0.65 W), held calls are found within `heldEvery` more and said at once (0.5 W); the slot is
  * granted a horizon ahead (0.75 W).
  */
-export function timingOf(rate: Rate, tuning: Partial<Tuning> = {}, appCalls: number | null = null): Timing {
+export function timingOf(
+  rate: Rate,
+  tuning: Partial<Tuning> = {},
+  { appCalls = null, callTimeoutMs = 10_000 }: { appCalls?: number | null; callTimeoutMs?: number } = {},
+): Timing {
   checkRate(rate);
   if (appCalls !== null) checkRate({ ...rate, calls: appCalls });
   const given = { ...DEFAULT_TUNING, ...definedOf(tuning) };
   const { windowMs } = rate;
   const horizonMs = Math.min(given.horizonMs, windowMs / 4);
+  const bookedMs = given.holdUntilAnswered ? callTimeoutMs : 0;
   const farthestMs = Math.max(horizonMs, given.leadMs, given.coldLeadMs);
   return {
     ...given,
     rate,
     appCalls: appCalls ?? 0,
+    callTimeoutMs,
+    bookedMs,
     ceilingPerSecond: perSecond({ ...rate, calls: Math.min(rate.calls, appCalls ?? Infinity) }),
     horizonMs,
     reachMs: Math.min(horizonMs, Math.max(given.leadMs, given.reachMs)),
@@ -86,7 +100,7 @@ export function timingOf(rate: Rate, tuning: Partial<Tuning> = {}, appCalls: num
     leaseSize: tuning.leaseSize ?? Math.max(given.leaseSize, Math.round(perSecond(rate) / 20)),
     heldAfterMs: windowMs * 0.4,
     heldEveryMs: Math.max(1, windowMs / 10),
-    lossMs: windowMs + given.marginMs + farthestMs + Math.max(given.latenessMs, given.coldLatenessMs),
+    lossMs: windowMs + given.marginMs + farthestMs + Math.max(given.latenessMs, given.coldLatenessMs) + bookedMs,
   };
 }
 

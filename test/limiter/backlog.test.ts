@@ -8,7 +8,7 @@ import { type Timing, timingOf } from '../../src/limiter/timing.ts';
  * `SharedLimiter` does: for a lease whenever fewer slots are in its hand, and not before a line that is full moves on.
  */
 function underBacklog(calls: readonly number[], appCalls: number | null, windowMs = 1000): number[] {
-  const timings = calls.map((n) => timingOf({ calls: n, windowMs }, {}, appCalls));
+  const timings = calls.map((n) => timingOf({ calls: n, windowMs }, {}, { appCalls }));
   const window = windowMs * 1000;
   const commands = calls.map(() => EMPTY_BUCKET);
   const slots = calls.map(() => [] as { id: number; at: number }[]);
@@ -24,11 +24,11 @@ function underBacklog(calls: readonly number[], appCalls: number | null, windowM
       if (now < askAt[n]! || mine.filter(({ at }) => at > now).length >= timing.leaseSize) continue;
       const sent = mine.slice(said[n]).filter(({ at }) => at <= now);
       said[n]! += sent.length;
-      const { leadMs, latenessMs, leaseSize: want } = timing;
+      const { leadMs, latenessMs: bookedMs, leaseSize: want } = timing;
       const request = {
         want,
         leadMs,
-        latenessMs,
+        bookedMs,
         interactive: false,
         forget: 0,
         throttled: 0,

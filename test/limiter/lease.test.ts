@@ -24,7 +24,7 @@ afterAll(() => server.close());
 const nothing: LeaseRequest = {
   want: 0,
   leadMs: 1,
-  latenessMs: 2,
+  bookedMs: 2,
   interactive: false,
   forget: 0,
   throttled: 0,
@@ -100,7 +100,11 @@ const step = fc.record({
   who: fc.nat({ max: 1 }),
   want: fc.integer({ min: 0, max: 12 }),
   leadMs: fc.integer({ min: 0, max: 3 }),
-  latenessMs: fc.integer({ min: 0, max: 5 }),
+  bookedMs: fc.oneof(
+    { weight: 9, arbitrary: fc.integer({ min: 0, max: 5 }) },
+    // As where tokens are held until the answer.
+    { weight: 1, arbitrary: fc.constant(1000) },
+  ),
   interactive: fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
   pick: fc.array(fc.nat({ max: 40 }), { maxLength: 4 }),
   lateMs: fc.integer({ min: -3, max: 30 }),
@@ -133,7 +137,7 @@ test('the script grants what the model grants to two commands of an app, and kee
       const { calls, appCalls, windowMs, horizonMs, reachMs, lossMs, ...rest } = tuning;
       const app = uniqueCommand();
       const twins = calls.map((n) => {
-        const timing = timingOf({ calls: n, windowMs }, rest, appCalls);
+        const timing = timingOf({ calls: n, windowMs }, rest, { appCalls });
         return new Twin({ ...timing, horizonMs, reachMs, lossMs }, app);
       });
       let shared: Pick<LimiterModel, 'app' | 'nextId'> = EMPTY_MODEL;
@@ -194,7 +198,7 @@ const comparable = ({ command, app, nextId }: LimiterModel): unknown => ({
 
 /** Without the wait of a new state. */
 async function bucket(calls: number, windowMs: number, tuning = {}, appCalls: number | null = null): Promise<Twin> {
-  const twin = new Twin({ ...timingOf({ calls, windowMs }, tuning, appCalls), horizonMs: 1e6, lossMs: 0 });
+  const twin = new Twin({ ...timingOf({ calls, windowMs }, tuning, { appCalls }), horizonMs: 1e6, lossMs: 0 });
   await twin.lease({});
   return twin;
 }
@@ -202,7 +206,7 @@ async function bucket(calls: number, windowMs: number, tuning = {}, appCalls: nu
 describe('one bucket, by hand', () => {
   test('slots stand just under even spacing apart, and the N + 1st waits for the first token', async () => {
     const twin = await bucket(4, 1000, { marginMs: 8 });
-    const { slots } = (await twin.lease({ want: 5, latenessMs: 20 })).real;
+    const { slots } = (await twin.lease({ want: 5, bookedMs: 20 })).real;
     const at = slots.map((slot) => slot.at - (slots[0]?.at ?? 0));
     expect(at).toEqual([0, 250_000, 500_000, 750_000, 1_028_000]);
   });

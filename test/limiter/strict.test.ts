@@ -69,7 +69,7 @@ const LIFE_MS = 3000;
 function arrivals(world: World, asks: readonly Ask[], fates: readonly Fate[]): [number[], number[]] {
   const { calls, appCalls, windowMs, ...rest } = world;
   const timings = calls.map((n) =>
-    timingOf({ calls: n, windowMs }, { ...rest, coldLatenessMs: rest.latenessMs }, appCalls),
+    timingOf({ calls: n, windowMs }, { ...rest, coldLatenessMs: rest.latenessMs }, { appCalls }),
   );
   const window = windowMs * 1000;
   const commands = calls.map(() => EMPTY_BUCKET);
@@ -94,7 +94,7 @@ function arrivals(world: World, asks: readonly Ask[], fates: readonly Fate[]): [
       return {
         want: wanted,
         leadMs: timing.leadMs,
-        latenessMs: timing.latenessMs,
+        bookedMs: timing.latenessMs,
         interactive: interactive && wanted > 0,
         forget: 0,
         throttled: wanted > 0 && throttled === 'command' ? (shared.nextId ?? 1) - 1 : 0,

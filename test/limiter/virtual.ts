@@ -154,9 +154,8 @@ export class VirtualProcess {
     };
     this.limiter = new SharedLimiter({
       store,
-      timing: timingOf(rate, options, appCalls),
+      timing: timingOf(rate, options, { appCalls, callTimeoutMs }),
       class: options.class ?? 'bulk',
-      callTimeoutMs,
       clock: () => clockMs + world.now * speed,
       timer: (run, ms) => world.after(ms / speed + late(), () => this.alive && run()),
       log: undefined,
