@@ -57,9 +57,9 @@ ${table(
   ],
 )}
 
-All processes of an app must have the same \`CHAT_CALLS_PER_SECOND\`, \`CHAT_APP_CALLS_PER_SECOND\`, \`BEFRIEND_WINDOW_MS\` and
-\`BEFRIEND_MARGIN_MS\`: they share one limiter. Proxies named in the environment (\`HTTPS_PROXY\`) are not used. A secret is never logged, stored or shown in an
-error.
+All processes of an app must have the same \`CHAT_CALLS_PER_SECOND\`, \`CHAT_APP_CALLS_PER_SECOND\`, \`BEFRIEND_WINDOW_MS\`,
+\`BEFRIEND_MARGIN_MS\` and \`BEFRIEND_HOLD_TOKENS\`: they share one limiter ([its arithmetic](limiter.md)). Proxies named in the
+environment (\`HTTPS_PROXY\`) are not used. A secret is never logged, stored or shown in an error.
 
 ${table(['setting', 'default', 'expected', 'meaning', 'secret'], rows)}
 `;

@@ -144,6 +144,29 @@ export const SETTINGS = {
     description: 'A call that would leave later than this after its slot is not sent; it takes another slot',
     default: '20',
   }),
+  BEFRIEND_COLD_LATENESS_MS: number(1, 1000, {
+    description: 'The same for the first ten calls of a process, which leave later: code that never ran is slow',
+    default: '100',
+  }),
+  BEFRIEND_PACE: number(0.01, 1, {
+    description:
+      'Slots stand at least this fraction of even spacing apart once tokens come back: less catches lost time up sooner, ' +
+      '1 never does',
+    default: '0.9',
+  }),
+  BEFRIEND_LEASE_SIZE: whole(1, 1000, {
+    description:
+      'Most slots that a process leases at once: more means fewer Redis commands, and slots shared less evenly. ' +
+      'Absent: a twentieth of the calls of a second, at least 10',
+  }),
+  BEFRIEND_HOLD_TOKENS: {
+    description:
+      'on: a token comes back a window and a margin after the answer of its call, so that no delay on the way breaks the ' +
+      'window. For bad networks; see docs/limiter.md for its price. The same in every process of the app',
+    expected: 'on or off',
+    default: 'off',
+    schema: z.enum(['on', 'off']).transform((value) => value === 'on'),
+  } satisfies Setting<boolean>,
   BEFRIEND_CALL_TIMEOUT_MS: whole(10, 600_000, {
     description: 'A call without an answer is given up after this time',
     default: '10000',

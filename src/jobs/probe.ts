@@ -9,6 +9,7 @@ import { RedisError } from '../redis/connection.ts';
 import { unlessAborted, within } from '../redis/in-time.ts';
 import { refusalOf } from '../redis/refusal.ts';
 import { commandLimiter, type CommandLimiterParts } from './command-limiter.ts';
+import type { Tuning } from './roles.ts';
 
 /** One probe: what the service said, and how long the call took from connected to answered. */
 export interface Probed {
@@ -32,7 +33,7 @@ const TRIES = 3;
 const PAUSE_MS = 150;
 /** Nobody waits longer than this for answers that cannot be used. A time-out alone takes as long. */
 const PATIENCE_MS = 4000;
-/** A slot after a restart of Redis comes a window and a bit later; beyond that somebody else has them all. */
+/** A slot after a restart of Redis comes a window and a bit later; beyond that others have them all, at equal rank. */
 const SLOT_MS = 5000;
 const PING_MS = 1000;
 
@@ -45,7 +46,13 @@ const PING_MS = 1000;
  */
 export async function probeApi(options: ProbeOptions): Promise<Probed[]> {
   const commands = new Set(Object.values(OPERATIONS).map(({ command }) => command));
-  const limiters = new Map([...commands].map((command) => [command, commandLimiter(command, options)]));
+  // A person waits for the answer: jobs that use the limit up come after it.
+  const limiters = new Map(
+    [...commands].map((command) => [
+      command,
+      commandLimiter(command, options, command === PROBE.command ? 'interactive' : 'bulk'),
+    ]),
+  );
   try {
     return await probe(limiters.get(PROBE.command) as Limiter, options);
   } finally {
@@ -105,14 +112,17 @@ export async function silenceOf(limiter: Limiter, parts: OnceParts & { signal: A
   }
 }
 
-type OnceParts = Pick<ProbeOptions, 'chat' | 'admin' | 'signal' | 'now'> & { tuning: { windowMs: number } };
+type OnceParts = Pick<ProbeOptions, 'chat' | 'admin' | 'signal' | 'now'> & {
+  tuning: Pick<Tuning, 'windowMs' | 'callTimeoutMs' | 'holdTokens'>;
+};
 
 /** Null: no slot. */
 async function probeOnce(
   limiter: Pick<Limiter, 'take'>,
   { chat, admin, tuning, signal, now }: OnceParts,
 ): Promise<Probed | null> {
-  const late = AbortSignal.timeout(tuning.windowMs + SLOT_MS);
+  const heldMs = tuning.holdTokens ? tuning.callTimeoutMs : 0;
+  const late = AbortSignal.timeout(tuning.windowMs + heldMs + SLOT_MS);
   const waiting = signal === undefined ? late : AbortSignal.any([late, signal]);
   for (;;) {
     try {

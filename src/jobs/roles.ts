@@ -32,6 +32,12 @@ export interface Tuning extends Limits {
   /** Null: the limiter's own choice. */
   marginMs: number | null;
   latenessMs: number;
+  coldLatenessMs: number;
+  pace: number;
+  /** Null: the limiter's own choice. */
+  leaseSize: number | null;
+  /** Tokens are held until the answer. */
+  holdTokens: boolean;
   callTimeoutMs: number;
   serviceLimitMs: number;
   attempts: number;

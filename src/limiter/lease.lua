@@ -66,7 +66,8 @@ local FULL = 1000000 -- ppm
 local LEAST = 15625 -- ppm, 1/64: a lower rate would take longer to notice the recovery
 local RECOVERY = 0.05 -- ppm of the ceiling per us: 5 % per second
 local ATTACHED = 5000000 -- us after its last word; it has one every two seconds at least
-local TURN = 0.4 -- of the reach between two who come again: if one does not, the next is still in time
+local TURN = 0.5 -- of the reach between two who come again: if one does not, the next is still in time
+local TURNS = 20 -- are given out, at most: one that nobody takes must not hold others up for long
 
 local function int(number)
   return string.format('%.0f', number)
@@ -155,18 +156,19 @@ end
 -- An app that is too fast is slowed in every command: it may have had no other to do with it.
 command.rate = math.min(command.rate, app.rate)
 
--- Classes. A clock that was set back does not leave anybody attached for long.
+-- Classes. A clock that was set back does not leave anybody attached for long. Where the window is so short that the
+-- horizon is no farther than the reach, there is nothing to leave.
 local short = false
 for _, bucket in ipairs(buckets) do
   if interactive then
     bucket.attached = now + ATTACHED
     redis.call('HSET', bucket.state, 'attached', int(bucket.attached))
   elseif bucket.attached > now and bucket.attached <= now + ATTACHED then
-    short = true
+    short = reach <= horizon
   end
 end
 -- Also a cold process's lead is cut short: it would leave a hole in the line.
-local nearest = now + (short and math.min(lead, reach) or lead)
+local nearest = now + (short and math.min(lead, reach / 2) or lead)
 local farthest = math.max(nearest, now + (short and math.min(horizon, reach) or horizon))
 
 local reply = { now, sinceOf(), command.rate, app.rate, 0, 0, nextId }
@@ -290,7 +292,7 @@ while #tokens < 2 * want do
     reply[5] = slot
     if short then
       local turn = math.max(math.max(now, command.turn) + TURN * reach, slot - reach)
-      command.turn = math.floor(math.min(turn, now + horizon))
+      command.turn = math.floor(math.min(turn, now + TURNS * TURN * reach))
       reply[6] = command.turn
       redis.call('HSET', command.state, 'turn', int(command.turn))
     end

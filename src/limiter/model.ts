@@ -49,7 +49,8 @@ export const EMPTY_MODEL: LimiterModel = { command: EMPTY_BUCKET, app: EMPTY_APP
 const FULL = 1_000_000;
 const LEAST = 15_625;
 const ATTACHED = 5_000_000;
-const TURN = 0.4;
+const TURN = 0.5;
+const TURNS = 20;
 
 /**
  * lease.lua as a pure function, written for reading: what the script grants, this grants (`test/limiter/lease.test.ts`
@@ -92,10 +93,10 @@ export function modelLease(
   const commandRate = slow(command, request.throttled, { now, id });
   const appRate = slow(app, request.appThrottled, { now, id });
   const rate = Math.min(commandRate, appRate);
-  const short = attach(buckets, request.interactive, now);
   const reach = micros(timing.reachMs);
   const horizon = micros(timing.horizonMs);
-  const nearest = now + Math.min(micros(request.leadMs), short ? reach : Infinity);
+  const short = attach(buckets, request.interactive, now) && reach <= horizon;
+  const nearest = now + Math.min(micros(request.leadMs), short ? reach / 2 : Infinity);
   const farthest = Math.max(nearest, now + Math.min(horizon, short ? reach : Infinity));
   const lease: Lease = { now, since: since(), rate, appRate, following: 0, turn: 0, slots: [] };
   if (request.want === 0) return { state: { command, app, nextId }, lease };
@@ -120,7 +121,7 @@ export function modelLease(
       lease.following = at;
       if (short) {
         const next = Math.max(Math.max(now, command.turn) + TURN * reach, at - reach);
-        command.turn = Math.floor(Math.min(next, now + horizon));
+        command.turn = Math.floor(Math.min(next, now + TURNS * TURN * reach));
         lease.turn = command.turn;
       }
       break;

@@ -94,7 +94,7 @@ export function timingOf(
     bookedMs,
     ceilingPerSecond: perSecond({ ...rate, calls: Math.min(rate.calls, appCalls ?? Infinity) }),
     horizonMs,
-    reachMs: Math.min(horizonMs, Math.max(given.leadMs, given.reachMs)),
+    reachMs: Math.max(2 * given.leadMs, Math.min(given.reachMs, horizonMs / 2)),
     refillMs: Math.min(given.refillMs, horizonMs / 4),
     flushMs: Math.min(given.flushMs, windowMs / 4),
     leaseSize: tuning.leaseSize ?? Math.max(given.leaseSize, Math.round(perSecond(rate) / 20)),

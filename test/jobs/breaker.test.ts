@@ -31,13 +31,15 @@ afterAll(async () => {
   await Promise.all([server.close(), simulator.close()]);
 });
 
+const tuning = { windowMs: 50, callTimeoutMs: 5000, holdTokens: false };
+
 /** A breaker of another process for every call. */
 function breaker(): Breaker {
   const { chat, limiter, now } = parts;
   return createBreaker({
     redis: server.redis,
     keys: KEYS,
-    probe: (signal) => silenceOf(limiter, { chat, admin: 'administrator', tuning: { windowMs: 50 }, signal, now }),
+    probe: (signal) => silenceOf(limiter, { chat, admin: 'administrator', tuning, signal, now }),
     signal: stop.signal,
     scale: 0.02,
   });

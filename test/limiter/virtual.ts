@@ -2,7 +2,7 @@
  * Processes with real limiters on a virtual clock: their storage is the model of lease.lua (`src/limiter/model.ts`), the
  * network and every clock are made of numbers. A minute of calls takes a second, and every run is the same.
  */
-import type { Limiter, Slot } from '../../src/limiter/limiter.ts';
+import type { Limiter } from '../../src/limiter/limiter.ts';
 import { EMPTY_APP, EMPTY_BUCKET, EMPTY_MODEL, type LimiterModel, modelLease } from '../../src/limiter/model.ts';
 import type { Rate } from '../../src/limiter/rate.ts';
 import { type Parts, SharedLimiter } from '../../src/limiter/shared-limiter.ts';
@@ -128,8 +128,12 @@ export class VirtualWorld {
 
 export class VirtualProcess {
   readonly limiter: Limiter;
+  /** How long nobody gets a slot after the state was lost or is new. */
+  readonly lossMs: number;
   private readonly world: VirtualWorld;
-  private readonly options: Required<Pick<ProcessOptions, 'command' | 'redis' | 'way' | 'back' | 'late'>>;
+  private readonly options: Required<
+    Pick<ProcessOptions, 'command' | 'redis' | 'way' | 'back' | 'late' | 'callTimeoutMs'>
+  >;
   /** A killed process does nothing any more. */
   private alive = true;
 
@@ -137,7 +141,7 @@ export class VirtualProcess {
     const { command = 'check', redis = world.between(0.1, 0.3), way = () => 1, back = world.between(1, 1.5) } = options;
     const { late = world.between(0, 1), rate, appCalls, callTimeoutMs = 5000, clockMs = 0, drift = 0 } = options;
     this.world = world;
-    this.options = { command, redis, way, back, late };
+    this.options = { command, redis, way, back, late, callTimeoutMs };
     const speed = 1 + drift / 1e6;
     const store: Store = {
       name: command,
@@ -152,9 +156,11 @@ export class VirtualProcess {
         return lease;
       },
     };
+    const timing = timingOf(rate, options, { appCalls, callTimeoutMs });
+    this.lossMs = timing.lossMs;
     this.limiter = new SharedLimiter({
       store,
-      timing: timingOf(rate, options, { appCalls, callTimeoutMs }),
+      timing,
       class: options.class ?? 'bulk',
       clock: () => clockMs + world.now * speed,
       timer: (run, ms) => world.after(ms / speed + late(), () => this.alive && run()),
@@ -174,21 +180,17 @@ export class VirtualProcess {
   /** One call. @returns how long its slot was waited for, ms */
   async call(): Promise<number> {
     const asked = this.world.now;
-    const slot = await this.slot();
+    let slot = await this.limiter.take();
+    while (!this.alive || !slot.mayWrite()) slot = await this.limiter.take();
     const waited = this.world.now - asked;
-    const { way, back, command } = this.options;
-    await this.world.sleep(way());
-    this.world.arrived(command);
-    await this.world.sleep(back());
-    slot.settled();
+    const { way, back, command, callTimeoutMs } = this.options;
+    const wayMs = way();
+    // Once written it arrives, whatever becomes of its process.
+    this.world.after(wayMs, () => this.world.arrived(command));
+    const answerMs = wayMs + back();
+    await this.world.sleep(Math.min(answerMs, callTimeoutMs));
+    if (this.alive) slot.settled(answerMs <= callTimeoutMs);
     return waited;
-  }
-
-  private async slot(): Promise<Slot> {
-    for (;;) {
-      const slot = await this.limiter.take();
-      if (this.alive && slot.mayWrite()) return slot;
-    }
   }
 
   kill(): void {
