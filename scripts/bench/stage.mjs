@@ -7,17 +7,30 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const dist = (path) => fileURLToPath(new URL(`../../dist/src/${path}`, import.meta.url));
+/** The path of a file of the build. */
+export const dist = (path) => fileURLToPath(new URL(`../../dist/src/${path}`, import.meta.url));
+
+/** Starts a simulator in a process of its own. It ends with `close`, or with this process. */
+export async function startSimulator(options) {
+  const child = spawn(process.execPath, [dist('simulator/child.js'), JSON.stringify({ port: 0, ...options })], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const [line] = await once(createInterface({ input: child.stdout }), 'line');
+  const settings = JSON.parse(line);
+  return {
+    settings,
+    /** Asks the simulator's control plane. */
+    ask: async (path) => (await fetch(`${settings.baseUrl}/_simulator/${path}`)).json(),
+    close: () => child.kill(),
+  };
+}
 
 /** Runs `act` beside a simulator with these options, and removes everything after it. */
 export async function onStage(options, act) {
   const dir = mkdtempSync(join(tmpdir(), 'befriend-bench-'));
-  const simulator = spawn(process.execPath, [dist('simulator/child.js'), JSON.stringify({ port: 0, ...options })], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const simulator = await startSimulator(options);
   try {
-    const [line] = await once(createInterface({ input: simulator.stdout }), 'line');
-    const { baseUrl, sdkappid, admin, key } = JSON.parse(line);
+    const { baseUrl, sdkappid, admin, key } = simulator.settings;
     const env = {
       PATH: process.env.PATH,
       LOG_LEVEL: 'error',
@@ -39,8 +52,7 @@ export async function onStage(options, act) {
           throw error;
         }
       },
-      /** Asks the simulator's control plane. */
-      ask: async (path) => (await fetch(`${baseUrl}/_simulator/${path}`)).json(),
+      ask: simulator.ask,
       /** The given file, or a generated graph. */
       async graph(path) {
         if (path) return resolve(path);
@@ -52,7 +64,7 @@ export async function onStage(options, act) {
       },
     });
   } finally {
-    simulator.kill();
+    simulator.close();
     rmSync(dir, { recursive: true, force: true });
   }
 }
