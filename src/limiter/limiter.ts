@@ -19,6 +19,11 @@
  * allow. There slots of several commands come in any order, so a call that a new slot would come before is counted from
  * its slot, which it cannot leave earlier (docs/decisions/0023).
  *
+ * Callers are of two classes: while an interactive limiter is open, bulk ones lease only a short reach ahead, so that the
+ * next slot of the line is near. That changes who gets a slot and says nothing of its time: the arithmetic is the same.
+ *
+ * On bad networks tokens can be held until the answer (`holdUntilAnswered`): the bound is the time of the answer.
+ *
  * Its price: a token's round is W + margin + mean lateness, so use = W ÷ (W + margin + lateness), about 0.994 with the
  * defaults at 1000 ms. Half the margin takes the everyday spread of answers, the other half what cannot be measured.
  */

@@ -156,6 +156,37 @@ describe('the limit of the app', () => {
   });
 });
 
+describe('classes', () => {
+  // The bounds are asked on a virtual clock (classes.test.ts); here the script and real time do it.
+  test('an interactive caller does not wait behind what bulk callers leased, also on a connection of theirs', async () => {
+    const rate = { calls: 100, windowMs: 500 };
+    const command = uniqueCommand();
+    const connections = await Promise.all([server.connect(), server.connect(), server.connect()]);
+    const bulk = connections.map((redis) => warmLimiter(redis, { command, rate }));
+    const interactive = warmLimiter(connections[0]!, { command, rate, class: 'interactive' });
+    const sends: number[] = [];
+    const stop = new AbortController();
+    const work = Promise.all(bulk.map((limiter) => use(limiter, 30, sends, stop.signal)));
+    await until(() => sends.length >= 100);
+    const waits: number[] = [];
+    for (let n = 0; n < 25; n += 1) {
+      const asked = performance.now();
+      const slot = await writeNow(interactive);
+      sends.push(performance.now());
+      waits.push(performance.now() - asked);
+      slot.settled();
+    }
+    stop.abort();
+    await work;
+    await Promise.all([interactive, ...bulk].map((limiter) => limiter.close()));
+    for (const redis of connections) redis.disconnect();
+    waits.sort((a, b) => a - b);
+    console.log(`waits ${waits[12]!.toFixed(1)} at the median, ${waits.at(-1)!.toFixed(1)} at most`);
+    expect(waits[12]).toBeLessThanOrEqual(50);
+    expect(mostIn(sends, rate.windowMs)).toBeLessThanOrEqual(rate.calls);
+  });
+});
+
 describe('slots', () => {
   const rate = { calls: 2, windowMs: 200 };
 
