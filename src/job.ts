@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { JobState, JobStatus, Steering } from './domain/job.ts';
+import type { JobState, JobStatus, Priority, Steering } from './domain/job.ts';
 import type { Outcome } from './domain/outcome.ts';
 import { jobFolder, REJECTS_FILE } from './jobs/home.ts';
 import type { Ledger } from './jobs/ledger.ts';
@@ -40,6 +40,11 @@ export interface Job {
   resume(options?: { force?: boolean }): Promise<JobState>;
   /** Rows never sent are settled as `skipped`. Final. */
   cancel(): Promise<JobState>;
+  /**
+   * Changes its share of the command's calls, also while it runs: within the ready window, about two seconds. Nothing
+   * changes when the job is over. @returns the state now
+   */
+  prioritize(priority: Priority): Promise<JobState>;
 }
 
 /** The failure brake has stopped the job, and nobody said that it may go on all the same. */
@@ -121,6 +126,11 @@ export function jobOf(id: string, { ledger, home, notFound }: JobParts): Job {
     pause: (reason = 'by the user') => steer('pause', reason),
     resume: ({ force = false } = {}) => steer('resume', '', force),
     cancel: () => steer('cancel'),
+    async prioritize(priority) {
+      const found = await ledger.prioritize(id, priority);
+      if (found === null) throw await notFound(id);
+      return found.state;
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 import type { AppConfig, Config } from '../config.ts';
 import { openBefriend } from '../befriend.ts';
-import { secondsBeside } from '../domain/forecast.ts';
+import { type Load, loadOf, secondsBeside } from '../domain/forecast.ts';
 import { ceilingOf } from '../domain/frequency.ts';
 import { type OperationName, OPERATIONS } from '../domain/operation.ts';
 import type { Log } from '../log.ts';
@@ -20,20 +20,20 @@ export interface Forecast {
 /** A forecast is a courtesy: what cannot be asked is left out, and nothing is started for it. */
 export async function forecast(
   operation: OperationName,
-  calls: number,
+  mine: Load,
   { config, log }: { config: Config; log: Log },
 ): Promise<Forecast> {
   const { tuning } = config;
   const ceiling = ceilingOf(OPERATIONS[operation].command, tuning);
-  const alone = { ceiling, seconds: calls / ceiling };
+  const alone = { ceiling, seconds: mine.calls / ceiling };
   if (config.sdkAppId === null || !(await redisRuns(config))) return { ...alone, beside: null };
   try {
     const befriend = await openBefriend({ config: config as AppConfig, log });
     try {
       const { jobs, limit } = await befriend.outlook(operation);
-      const left = jobs.map((job) => job.callsLeft);
-      const total = left.reduce((sum, n) => sum + n, 0);
-      return { ...alone, beside: { jobs: jobs.length, calls: total, seconds: secondsBeside(calls, left, limit) } };
+      const others = jobs.map(loadOf);
+      const calls = others.reduce((sum, other) => sum + other.calls, 0);
+      return { ...alone, beside: { jobs: jobs.length, calls, seconds: secondsBeside(mine, others, limit) } };
     } finally {
       await befriend.close();
     }

@@ -1,7 +1,7 @@
-import { callsLeft, secondsBeside } from '../domain/forecast.ts';
+import { callsLeft, loadOf, secondsBeside } from '../domain/forecast.ts';
 import type { JobStatus } from '../domain/job.ts';
 import type { Outlook } from '../jobs/outlook.ts';
-import { plural } from './figures.ts';
+import { sharingText, slowedText } from './rate-in-force.ts';
 
 /** How a job gets on. */
 export interface Pace {
@@ -50,7 +50,7 @@ export function openPace(here: boolean): (job: JobStatus, outlook: Outlook, nowM
     looks.push({ at: nowMs, mine: job.calls.made, all });
     while (nowMs - looks[0]!.at > FORECAST_WINDOW_MS) looks.shift();
     const left = callsLeft({ ...job.calls, closed: job.closed });
-    const others = outlook.jobs.filter(({ id }) => id !== job.id).map((other) => other.callsLeft);
+    const others = outlook.jobs.filter(({ id }) => id !== job.id).map(loadOf);
     const silentMs = nowMs - (lastCallAt ?? nowMs);
     const got = Math.min(outlook.limit, gotBy(looks) ?? outlook.limit);
     return {
@@ -60,9 +60,11 @@ export function openPace(here: boolean): (job: JobStatus, outlook: Outlook, nowM
       limit: outlook.ceiling,
       callsLeft: left,
       secondsLeft:
-        got < 0.1 || outlook.trouble !== null ? null : secondsLeft(secondsBeside(left, others, got), outlook),
+        got < 0.1 || outlook.trouble !== null
+          ? null
+          : secondsLeft(secondsBeside({ calls: left, priority: job.priority }, others, got), outlook),
       others: others.length,
-      note: noteOf(job, outlook, { silentMs, here, others: others.length }),
+      note: noteOf(job, outlook, { silentMs, here }),
     };
   };
 }
@@ -91,19 +93,16 @@ function secondsLeft(calling: number, { lastDelayMs }: Outlook): number {
 interface Seen {
   silentMs: number;
   here: boolean;
-  others: number;
 }
 
-function noteOf({ state, calls }: JobStatus, outlook: Outlook, { silentMs, here, others }: Seen): string | null {
-  const { trouble, limit, ceiling, throttled } = outlook;
+function noteOf({ id, state, calls }: JobStatus, outlook: Outlook, { silentMs, here }: Seen): string | null {
+  const { trouble } = outlook;
   if (state === 'completed') return null;
   if (state !== 'running') return `${state}: no new calls`;
   if (trouble !== null) return `calls fail (${trouble}); trying again until they pass`;
-  if (limit < 0.99 * ceiling) {
-    const whom = throttled === 'app' ? ' to the whole app (60011)' : '';
-    return `the service said "too fast"${whom}: ${limit.toFixed(0)} of ${ceiling.toFixed(0)} calls/s are allowed for now`;
-  }
-  if (silentMs < SILENT_MS) return others === 0 ? null : `shares the limit with ${plural(others, 'running job')}`;
+  const slowed = slowedText(outlook);
+  if (slowed !== null) return slowed;
+  if (silentMs < SILENT_MS) return sharingText(id, outlook);
   const silence = `no call for ${Math.floor(silentMs / 1000)} s`;
   if (here) return `${silence}: the rows that are left wait for another try`;
   return calls.made === 0 ? `${silence}: is a worker running? (befriend worker)` : silence;

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Befriend, SubmittedJob } from '../befriend.ts';
+import type { Priority } from '../domain/job.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { accountsOfSpool } from '../intake/accounts.ts';
 import type { Prepared } from '../intake/prepare.ts';
@@ -36,6 +37,8 @@ export interface PreflightParts {
   /** The name of the input. */
   base: string;
   looseIds?: boolean;
+  /** Of its job: that of the rows. */
+  priority: Priority;
   signal: AbortSignal;
   /** Shows a job until it is over. Rejects when it is interrupted. */
   follow: (job: SubmittedJob) => Promise<void>;
@@ -88,12 +91,13 @@ async function checkAll(
   path: string,
   parts: PreflightParts,
 ): Promise<SubmittedJob | PreflightRefused> {
-  const { base, looseIds, signal, follow, say } = parts;
+  const { base, looseIds, priority, signal, follow, say } = parts;
   const source = { kind: 'file', path, format: 'jsonl' } as const;
   const job = await befriend.submit(source, {
     operation: 'accounts-check',
     name: `preflight of ${base}`,
     looseIds,
+    priority,
     signal,
   });
   const { state, totals } = await job.status();
@@ -169,7 +173,8 @@ export async function tellRefused(
   if (prepared.rejects.count > 0)
     await (rejects === '-' ? printFile(written, process.stdout) : place(written, rejects));
   if (!json) return;
-  const time = await forecast(asked.operation, prepared.chunks, context);
+  const { operation, priority = 'normal' } = asked;
+  const time = await forecast(operation, { calls: prepared.chunks, priority }, context);
   const report = { ...plannedReport(prepared, asked, rejects, time), ...(found && { preflight: found }) };
   process.stdout.write(`${JSON.stringify(report)}\n`);
 }

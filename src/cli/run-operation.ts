@@ -151,6 +151,7 @@ function checkAccounts(befriend: Befriend, prepared: Prepared, run: Run, context
   return preflight(befriend, prepared, {
     base: run.base,
     looseIds: run.flags.looseIds,
+    priority: run.flags.priority,
     signal: run.signal,
     // Its job is found again with --new too.
     follow: (job) => follow(befriend, job, { signal: run.signal, progress: run.progress }, context),
@@ -182,7 +183,7 @@ async function planRows(
   const parts = { home: context.config.home, wallClock: Date.now, random: Math.random, signal, onProgress, inspect };
   const prepared = await intakeOnly(source, asked, rejects, parts);
   progress.end();
-  const time = await forecast(asked.operation, prepared.chunks, context);
+  const time = await forecast(asked.operation, { calls: prepared.chunks, priority: flags.priority }, context);
   const report = plannedReport(prepared, asked, rejects === '-' ? 'on stdout' : rejects, time);
   warn(prepared);
   const stream = rejects === '-' ? process.stderr : process.stdout;

@@ -1,3 +1,6 @@
+import type { Priority } from './job.ts';
+import { WEIGHT } from './shares.ts';
+
 /** Calls of one job: how many chunks it has, and how its calls went so far. */
 export interface CallsSoFar {
   planned: number;
@@ -16,11 +19,25 @@ export function callsLeft({ planned, closed, made, retried }: CallsSoFar): numbe
   return Math.ceil((planned - closed) * tries);
 }
 
+/** A job as its calls go: how many, and at which weight. */
+export interface Load {
+  calls: number;
+  priority: Priority;
+}
+
+/** What a running job has left to do. */
+export const loadOf = ({ callsLeft: calls, priority }: { callsLeft: number; priority: Priority }): Load => ({
+  calls,
+  priority,
+});
+
 /**
- * Seconds until `mine` calls are made while `others` run beside them: running jobs share the limit equally, and the
- * share of one that is done goes to those that are left. `callsPerSecond` is what all of them get together.
+ * Seconds until the calls of `mine` are made while `others` run beside them: running jobs share the limit by weight, and
+ * the share of one that is done goes to those that are left. `callsPerSecond` is what all of them get together.
  */
-export function secondsBeside(mine: number, others: readonly number[], callsPerSecond: number): number {
-  const before = others.reduce((sum, calls) => sum + Math.min(calls, mine), 0);
-  return (mine + before) / callsPerSecond;
+export function secondsBeside(mine: Load, others: readonly Load[], callsPerSecond: number): number {
+  // Until mine is done every other job gets as many calls per weight, or all that it has.
+  const perWeight = mine.calls / WEIGHT[mine.priority];
+  const beside = others.reduce((sum, { calls, priority }) => sum + Math.min(calls, perWeight * WEIGHT[priority]), 0);
+  return (mine.calls + beside) / callsPerSecond;
 }

@@ -171,7 +171,7 @@ async function sendCall(
   const mayCall = () => breaker.calling && stillMine();
   const sent = await send(call, { chat, limiter: limiterOf(command), slot: mine, mayCall, signal, waitMs, now });
   if (sent.result === null) return sent;
-  trouble.heard(sent.result);
+  trouble.heard(sent.result, command);
   logCall(sent.result, from, log);
   return sent;
 }

@@ -2,9 +2,10 @@ import type { Logger } from 'pino';
 import { decodeChunk } from '../domain/block.ts';
 import type { JobDescriptor } from '../domain/job.ts';
 import { OPERATIONS } from '../domain/operation.ts';
+import { FIRST_PART, type Standing, topUps, WEIGHT } from '../domain/shares.ts';
 import type { Spool } from '../domain/spool.ts';
-import type { FedChunk, Ledger } from './ledger.ts';
-import { type ChunkQueue, enqueue } from './queue.ts';
+import type { FedChunk, FeedReply, Ledger } from './ledger.ts';
+import { type ChunkQueue, enqueue, type Place } from './queue.ts';
 import { writtenLists } from './written-lists.ts';
 
 export interface FeedParts {
@@ -12,75 +13,109 @@ export interface FeedParts {
   queueOf: (command: string) => ChunkQueue;
   /** Null when the job's spool is in another home; rejects when it cannot be read. */
   spoolOf: (job: string) => Promise<Spool | null>;
-  /** Chunks kept ready per queue: about two seconds of calls. */
-  readyWindow: number;
-  /** Feed this job alone. */
+  /** Chunks kept ready in the queue of a command: about two seconds of its calls. */
+  readyWindow: (command: string) => number;
+  /** Feed this job alone. The others have their shares all the same. */
   only?: string;
   log: Logger;
 }
 
 /** Blocks of open chunks that a job may hold in Redis, ready and waiting for another try. */
 const OPEN_BYTES = 48 * 1024 * 1024;
-/** Ready windows of chunks that may be open: those in hand and those that wait for another try come on top. */
-const OPEN_WINDOWS = 2;
 
 /**
  * Tops up the queues from the cursors of all active jobs and adds every open chunk again that no BullMQ job stands
  * for. Short and idempotent: two feeders at once, or one that dies anywhere in here, do no harm.
  */
 export async function feed(parts: FeedParts): Promise<void> {
-  const { ledger, queueOf, readyWindow, log, only } = parts;
-  const ids = (await ledger.active()).filter((id) => only === undefined || id === only);
-  const jobs = (await Promise.all(ids.map((id) => ledger.descriptor(id)))).filter((job) => job !== null);
+  const { ledger } = parts;
+  const jobs = (await Promise.all((await ledger.active()).map((id) => ledger.descriptor(id)))).filter(isThere);
   for (const command of new Set(jobs.map(commandOf))) {
-    const queue = queueOf(command);
-    const hungry: Hungry[] = [];
-    for (const job of jobs.filter((candidate) => commandOf(candidate) === command)) {
-      const { state, cursor, open, openBytes, unheld } = await ledger.feed(job, command, 0, []);
-      if (state !== 'running' && state !== 'cancelled') continue;
-      await requeue(job, unheld, queue);
-      if (cursor < job.chunks && openBytes < OPEN_BYTES) hungry.push({ job, cursor, open });
-    }
-    // By open chunks and not by the queue's length: a job whose chunks wait for a busy list takes no other's share.
-    const share = Math.ceil((OPEN_WINDOWS * readyWindow) / Math.max(1, hungry.length));
-    for (const { job, cursor, open } of hungry) {
-      if (open >= share) continue;
-      // One job's unreadable spool stops no other job.
-      await feedJob(job, cursor, share - open, queue, parts).catch((error: unknown) =>
-        log.error({ job: job.id, err: error }, 'feed: this job cannot be fed'),
-      );
-    }
+    const found: Eater[] = [];
+    for (const job of jobs.filter((one) => commandOf(one) === command)) found.push(await look(job, parts));
+    await feedByShares(
+      found.filter(({ state }) => state === 'running'),
+      parts,
+    );
+    // What a cancelled job drains takes no call: it has a window of its own.
+    await feedByShares(
+      found.filter(({ state }) => state === 'cancelled'),
+      parts,
+    );
   }
 }
 
-/** A job with chunks still in the spool. */
-interface Hungry {
+/** A job as feed finds it. */
+interface Eater extends Standing {
   job: JobDescriptor;
+  state: FeedReply['state'];
   cursor: number;
-  open: number;
+  spool: Spool | null;
 }
 
+const isThere = <T>(value: T | null): value is T => value !== null;
 const commandOf = (job: JobDescriptor): string => OPERATIONS[job.operation].command;
 
-async function feedJob(
-  job: JobDescriptor,
-  cursor: number,
-  share: number,
-  queue: ChunkQueue,
-  { ledger, spoolOf }: FeedParts,
-): Promise<void> {
-  const spool = await spoolOf(job.id);
-  if (spool === null) return;
-  const blocks = await spool.read(cursor, Math.min(share, job.chunks - cursor));
+async function look(job: JobDescriptor, parts: FeedParts): Promise<Eater> {
+  const reply = await parts.ledger.feed(job, commandOf(job), 0, []);
+  const moves = reply.state === 'running' || reply.state === 'cancelled';
+  if (!moves || (parts.only !== undefined && parts.only !== job.id)) return eaterOf(job, reply, null);
+  await requeue(job, reply.unheld, 'next', parts);
+  const spool = await parts.spoolOf(job.id).catch((error: unknown) => cannotBeFed(job, error, parts));
+  return eaterOf(job, reply, spool);
+}
+
+/** A job without a spool here is fed elsewhere, or not at all: what it has ready counts, no more. */
+function eaterOf(job: JobDescriptor, reply: FeedReply, spool: Spool | null): Eater {
+  const { state, cursor, open, openBytes, delayed, priority } = reply;
+  const left = spool === null || openBytes >= OPEN_BYTES ? 0 : job.chunks - cursor;
+  return { job, state, cursor, spool, weight: WEIGHT[priority], ready: open - delayed, delayed, left };
+}
+
+/** Feeds jobs of one command. One job's unreadable spool stops no other job, and its share is not kept for it. */
+async function feedByShares(eaters: readonly Eater[], parts: FeedParts): Promise<void> {
+  const [one] = eaters;
+  if (one === undefined) return;
+  const more = topUps(parts.readyWindow(commandOf(one.job)), eaters);
+  const after: Eater[] = [];
+  let failed = false;
+  for (const [n, eater] of eaters.entries()) {
+    after.push(
+      await feedJob(eater, more[n]!, parts).catch((error: unknown) => {
+        failed = true;
+        return { ...eater, left: 0, spool: cannotBeFed(eater.job, error, parts) };
+      }),
+    );
+  }
+  if (failed) await feedByShares(after, parts);
+}
+
+async function feedJob(eater: Eater, count: number, parts: FeedParts): Promise<Eater> {
+  const { job, cursor, spool } = eater;
+  if (spool === null || count === 0) return eater;
+  const blocks = await spool.read(cursor, count);
   const chunks = blocks.map((block) => fedChunk(job, block));
-  const { unheld } = await ledger.feed(job, commandOf(job), cursor, chunks);
-  await requeue(job, unheld, queue);
+  const reply = await parts.ledger.feed(job, commandOf(job), cursor, chunks);
+  const first = cursor === 0 ? reply.unheld.filter((chunk) => chunk < count * FIRST_PART) : [];
+  await requeue(job, first, 'first', parts);
+  await requeue(
+    job,
+    reply.unheld.filter((chunk) => !first.includes(chunk)),
+    'next',
+    parts,
+  );
+  return eaterOf(job, reply, spool);
+}
+
+function cannotBeFed(job: JobDescriptor, error: unknown, { log }: FeedParts): null {
+  log.error({ job: job.id, err: error }, 'feed: this job cannot be fed');
+  return null;
 }
 
 /** Chunks of the ledger that no BullMQ job stands for: fed just now, resumed, or orphaned by a crash. */
-async function requeue(job: JobDescriptor, unheld: readonly number[], queue: ChunkQueue): Promise<void> {
+async function requeue(job: JobDescriptor, unheld: readonly number[], place: Place, parts: FeedParts): Promise<void> {
   const refs = unheld.toSorted((a, b) => a - b).map((chunk) => ({ job: job.id, operation: job.operation, chunk }));
-  if (refs.length > 0) await enqueue(queue, refs, job.priority);
+  if (refs.length > 0) await enqueue(parts.queueOf(commandOf(job)), refs, place);
 }
 
 function fedChunk(job: JobDescriptor, block: Buffer): FedChunk {

@@ -27,6 +27,10 @@ export interface Keys {
   /** What callers of a command say is wrong now; absent when nothing is. */
   trouble(command: string): string;
   chunkPrefix(id: string): string;
+  /** Code of the last "too fast" for a command, or for the whole app (null). Expires. */
+  tooFast(command: string | null): string;
+  /** BullMQ's sorted set of a command's chunks that wait out a delay. */
+  delayed(command: string): string;
   /** Prefix of the keys of a job's BullMQ jobs. */
   queuePrefix(command: string, id: string): string;
 }
@@ -52,6 +56,8 @@ export function keysOf(sdkappid: number): Keys {
     bars: (id) => `${app}:bars:${id}`,
     trouble: (command) => `${app}:trouble:${command}`,
     chunkPrefix: (id) => `${app}:chunk:${id}:`,
+    tooFast: (command) => `${app}:too-fast${command === null ? '' : `:${command}`}`,
+    delayed: (command) => `${app}:${command}:delayed`,
     queuePrefix: (command, id) => `${app}:${command}:${id}.`,
   };
 }

@@ -1,5 +1,12 @@
 import type { Redis } from 'ioredis';
-import { type JobDescriptor, type JobState, type JobStatus, type Steering, TRANSITIONS } from '../domain/job.ts';
+import {
+  type JobDescriptor,
+  type JobState,
+  type JobStatus,
+  type Priority,
+  type Steering,
+  TRANSITIONS,
+} from '../domain/job.ts';
 import type { OutcomeGroup } from '../domain/outcome.ts';
 import { totalsOf } from '../domain/totals.ts';
 import { defineScript, type ScriptArg } from '../redis/script.ts';
@@ -7,13 +14,17 @@ import type { Keys } from './keys.ts';
 
 const here = import.meta.url;
 const submitScript = defineScript<string[], ScriptArg[], [Buffer, Buffer]>(here, './submit.lua');
-const feedScript = defineScript<string[], ScriptArg[], [Buffer, number, number, number, number[]]>(here, './feed.lua');
+const feedScript = defineScript<string[], ScriptArg[], [Buffer, number, number, number, number[], number, Buffer]>(
+  here,
+  './feed.lua',
+);
 const claimScript = defineScript<string[], ScriptArg[], [Buffer, number, Buffer, Buffer, Buffer, number, Buffer]>(
   here,
   './claim.lua',
 );
 const recordScript = defineScript<string[], ScriptArg[], Buffer>(here, './record.lua');
 const steerScript = defineScript<string[], ScriptArg[], [number, Buffer]>(here, './steer.lua');
+const prioritizeScript = defineScript<string[], ScriptArg[], Buffer>(here, './prioritize.lua');
 const finishScript = defineScript<string[], ScriptArg[], number>(here, './finish.lua');
 
 /** Followers of a finished job's stream have a day; the results file stays. */
@@ -38,6 +49,9 @@ export interface FeedReply {
   openBytes: number;
   /** Open chunks without a BullMQ job. */
   unheld: number[];
+  /** Open chunks that wait out a delay in the queue. */
+  delayed: number;
+  priority: Priority;
 }
 
 export type Claim =
@@ -105,6 +119,8 @@ export interface Ledger {
    * @returns whether the state changed, and the state now; null when there is no such job
    */
   steer(job: string, event: Exclude<Steering, 'complete'>, reason: string, force?: boolean): Promise<Steered | null>;
+  /** @returns the state now, and whether it allowed the change; null when there is no such job */
+  prioritize(job: string, priority: Priority): Promise<Steered | null>;
   /** The id of the job's last results entry (0-0: none) once no row of it is open; null before. */
   lastEntry(job: string): Promise<string | null>;
   /** @param position of the last durable outcome; @returns true when the job is over now */
@@ -160,9 +176,9 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
     find: (key) => redis.get(keys.identity(key)),
 
     async feed(job, command, cursor, chunks) {
-      const [state, now, open, openBytes, unheld] = await feedScript(
+      const [state, now, open, openBytes, unheld, delayed, priority] = await feedScript(
         redis,
-        [keys.job(job.id), keys.open(job.id)],
+        [keys.job(job.id), keys.open(job.id), keys.delayed(command)],
         [
           keys.chunkPrefix(job.id),
           keys.queuePrefix(command, job.id),
@@ -170,8 +186,12 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
           ...chunks.flatMap(({ block, items, locks }) => [block, items, JSON.stringify(locks)]),
         ],
       );
-      if (state.length === 0) return { state: null, cursor: 0, open: 0, openBytes: 0, unheld: [] };
-      return { state: String(state) as JobState, cursor: now, open, openBytes, unheld };
+      const asked = job.priority;
+      if (state.length === 0) {
+        return { state: null, cursor: 0, open: 0, openBytes: 0, unheld: [], delayed: 0, priority: asked };
+      }
+      const counts = { cursor: now, open, openBytes, unheld, delayed };
+      return { state: String(state) as JobState, ...counts, priority: (String(priority) as Priority) || asked };
     },
 
     async claim(job, chunk, leaseMs, onlyReads = false) {
@@ -238,6 +258,15 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
       return { changed: changed === 1, state: state as JobState };
     },
 
+    async prioritize(job, priority) {
+      // As long as a job may be cancelled it is not over.
+      const { from } = TRANSITIONS.cancel;
+      const state = String(
+        await prioritizeScript(redis, [keys.job(job), keys.events], [priority, ...from]),
+      ) as JobState;
+      return String(state) === '' ? null : { changed: from.includes(state), state };
+    },
+
     async lastEntry(job) {
       const [chunks, closed, last] = await redis.hmget(keys.job(job), 'chunks', 'closed', 'last');
       return chunks !== null && chunks === closed ? (last ?? null) : null;
@@ -254,14 +283,15 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
       const job = await descriptor(id);
       if (!job) return null;
       const [hash, counts] = await Promise.all([
-        redis.hmget(keys.job(id), 'state', 'reason', 'delivered', 'finishedAt', 'closed'),
+        redis.hmget(keys.job(id), 'state', 'reason', 'delivered', 'finishedAt', 'closed', 'priority'),
         redis.hgetall(keys.counts(id)),
       ]);
-      const [state, reason, delivered, finishedAt, closed] = hash;
+      const [state, reason, delivered, finishedAt, closed, priority] = hash;
       if (!state) return null;
       const named = (prefix: string) => pick(counts, prefix);
       return {
         ...job,
+        priority: (priority as Priority | null) ?? job.priority,
         state: state as JobState,
         reason: reason ?? '',
         totals: totalsOf(job, named('status:')),

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { callsLeft } from '../domain/forecast.ts';
 import { ceilingOf, type Limits } from '../domain/frequency.ts';
-import type { JobStatus } from '../domain/job.ts';
+import type { JobStatus, Priority } from '../domain/job.ts';
 import { type OperationName, OPERATIONS } from '../domain/operation.ts';
 import { sharesInForce } from '../limiter/in-force.ts';
 import type { Throttled } from '../limiter/limiter.ts';
@@ -9,7 +9,7 @@ import type { Keys } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { lastDelayMs } from './queue.ts';
 import { quietOf } from './breaker.ts';
-import { troubleOf } from './trouble.ts';
+import { tooFastCode, troubleOf } from './trouble.ts';
 
 /** What the calls of one operation can expect now. */
 export interface Outlook {
@@ -19,8 +19,10 @@ export interface Outlook {
   limit: number;
   /** Whose calls the service found too fast, where the limit in force is below the ceiling. */
   throttled: Throttled | null;
-  /** The running jobs that share it. */
-  jobs: { id: string; callsLeft: number; made: number }[];
+  /** The last "too fast" of that limit: the service's code, where it is known yet, and how long ago. Null as above. */
+  tooFast: { code: number | null; msAgo: number } | null;
+  /** The running jobs that share it, by the weights of their priorities (domain/shares.ts). */
+  jobs: { id: string; priority: Priority; callsLeft: number; made: number }[];
   /** In how many ms the last chunk that waits for another try comes back; 0 when none waits. */
   lastDelayMs: number;
   /** Why calls of this command fail now, all of them; null when nothing is known to be wrong. */
@@ -53,9 +55,18 @@ export async function outlookOf(
   ]);
   const jobs = active
     .filter((job): job is JobStatus => job?.state === 'running' && OPERATIONS[job.operation].command === command)
-    .map(({ id, calls, closed }) => ({ id, callsLeft: callsLeft({ ...calls, closed }), made: calls.made }));
+    .map(({ id, priority, calls, closed }) => ({
+      id,
+      priority,
+      callsLeft: callsLeft({ ...calls, closed }),
+      made: calls.made,
+    }));
   const inForce = { command: own * shares.command, app: ceiling * shares.app };
   const limit = Math.min(inForce.command, inForce.app);
   const throttled = limit === ceiling ? null : limit < inForce.app ? 'command' : 'app';
-  return { ceiling, limit, throttled, jobs, lastDelayMs: delayMs, trouble };
+  const tooFast = throttled && {
+    code: await tooFastCode(redis, keys, throttled === 'app' ? null : command),
+    msAgo: shares.saidMsAgo[throttled] ?? 0,
+  };
+  return { ceiling, limit, throttled, tooFast, jobs, lastDelayMs: delayMs, trouble };
 }

@@ -1,6 +1,5 @@
 import { type Job, Queue, type QueueOptions, RedisConnection } from 'bullmq';
 import type { Redis } from 'ioredis';
-import type { Priority } from '../domain/job.ts';
 import type { OperationName } from '../domain/operation.ts';
 import type { Keys } from './keys.ts';
 
@@ -15,8 +14,12 @@ export interface ChunkRef {
 export type ChunkQueue = Queue<ChunkRef, void, string>;
 export type ChunkJob = Job<ChunkRef, void, string>;
 
-/** BullMQ serves lower numbers first. */
-const PRIORITY: Record<Priority, number> = { high: 1, normal: 2, low: 3 };
+/**
+ * First come, first served within a place; the first chunks of a job that begins stand before all others. BullMQ serves
+ * lower numbers first.
+ */
+const PLACE = { first: 1, next: 2 };
+export type Place = keyof typeof PLACE;
 
 /**
  * befriend looks at the server itself (redis/inspect.ts), once: BullMQ would ask again for each connection, and print.
@@ -39,17 +42,17 @@ export function openQueue(connection: Redis, keys: Keys, command: string): Chunk
 /** In how many ms the last chunk that waits for another try comes back; 0 when none waits. */
 export async function lastDelayMs(redis: Redis, keys: Keys, command: string, nowMs: number): Promise<number> {
   // BullMQ's set of delayed jobs: the score is the time in ms times 4096, and a counter.
-  const [, score] = await redis.zrevrange(`${keys.app}:${command}:delayed`, 0, 0, 'WITHSCORES');
+  const [, score] = await redis.zrevrange(keys.delayed(command), 0, 0, 'WITHSCORES');
   return score === undefined ? 0 : Math.max(0, Number(score) / 0x1000 - nowMs);
 }
 
 /** Adds chunks; one that the queue has already is left as it is. */
-export async function enqueue(queue: ChunkQueue, refs: readonly ChunkRef[], priority: Priority): Promise<void> {
+export async function enqueue(queue: ChunkQueue, refs: readonly ChunkRef[], place: Place): Promise<void> {
   await queue.addBulk(
     refs.map((ref) => ({
       name: 'chunk',
       data: ref,
-      opts: { jobId: `${ref.job}.${ref.chunk}`, priority: PRIORITY[priority] },
+      opts: { jobId: `${ref.job}.${ref.chunk}`, priority: PLACE[place] },
     })),
   );
 }

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { ChatClient } from '../chat/client.ts';
 import { PROBE } from '../chat/probe.ts';
 import { DEFAULT_CURVES } from '../domain/backoff.ts';
-import type { Limits } from '../domain/frequency.ts';
+import { ceilingOf, type Limits } from '../domain/frequency.ts';
 import { type OperationName, OPERATIONS } from '../domain/operation.ts';
 import type { Limiter } from '../limiter/limiter.ts';
 import { within } from '../redis/in-time.ts';
@@ -101,8 +101,8 @@ export function startRoles(options: RolesOptions): Roles {
 
   const loops: Promise<void>[] = [tellPresence(redis, log, abort.signal)];
   if (roles.includes('feed')) {
-    const { readySeconds, callsPerSecond, windowMs } = options.tuning;
-    const readyWindow = Math.ceil((callsPerSecond * 1000 * readySeconds) / windowMs);
+    const readyWindow = (command: string) =>
+      Math.ceil(ceilingOf(command, options.tuning) * options.tuning.readySeconds);
     const parts = { ...options, only, queueOf, readyWindow, blocking: ownConnection(), eventsKey: keys.events };
     loops.push(runFeeder(parts, abort.signal));
   }

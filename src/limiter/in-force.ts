@@ -11,6 +11,8 @@ export interface SharesInForce {
   command: number;
   /** What was said of the whole app. It holds for its limit and for that of every command. */
   app: number;
+  /** How long ago it was said last, in ms; null: never. */
+  saidMsAgo: { command: number | null; app: number | null };
 }
 
 /** The shares of a command and its app. Looks only; the limiter itself applies the same arithmetic at the next lease. */
@@ -22,7 +24,12 @@ export async function sharesInForce(redis: Redis, app: number | string, command:
     redis.time(),
   ]);
   const now = Number(seconds) * 1e6 + Number(micros);
-  return { command: shareOf(own, now), app: shareOf(whole, now) };
+  const saidMsAgo = { command: msAgo(own, now), app: msAgo(whole, now) };
+  return { command: shareOf(own, now), app: shareOf(whole, now), saidMsAgo };
+}
+
+function msAgo([, reducedAt]: (string | null)[], now: number): number | null {
+  return reducedAt ? Math.max(0, now - Number(reducedAt)) / 1000 : null;
 }
 
 /** At `now`, µs of Redis' clock. */

@@ -31,8 +31,8 @@ const accounts = (at: Workplace, name: string, calls: number): string =>
   );
 const mine = (at: Workplace): string => accounts(at, 'mine', MINE);
 
-async function planned(at: Workplace, command = 'import'): Promise<PlannedReport> {
-  const { code, stdout, stderr } = await at.run(command, 'mine.csv', '--dry-run', '--json');
+async function planned(at: Workplace, command = 'import', priority = 'normal'): Promise<PlannedReport> {
+  const { code, stdout, stderr } = await at.run(command, 'mine.csv', '--dry-run', '--json', '--priority', priority);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return JSON.parse(stdout) as PlannedReport;
 }
@@ -127,6 +127,9 @@ describe('a shared Redis, on which jobs wait for a worker', () => {
     const [two, line] = await Promise.all([planned(at), timeLine(at)]);
     expect(two.beside).toEqual({ jobs: 2, calls: 405, seconds: 6.5 });
     expect(line).toBe('  time       3 s at 10 calls/s; 7 s beside 2 running jobs');
+    // Beside the large one a quarter as many calls as mine, or four times as many; all of the small one.
+    expect((await planned(at, 'import', 'high')).beside!.seconds).toBe((MINE + 5 + MINE / 4) / 10);
+    expect((await planned(at, 'import', 'low')).beside!.seconds).toBe((MINE + 5 + 4 * MINE) / 10);
     await at.run('resume', paused);
     expect((await planned(at)).beside).toEqual({ jobs: 3, calls: 455, seconds: 9.5 });
   });

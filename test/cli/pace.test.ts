@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
 import { openPace } from '../../src/cli/pace.ts';
-import type { JobStatus } from '../../src/domain/job.ts';
+import type { JobStatus, Priority } from '../../src/domain/job.ts';
 import type { Outlook } from '../../src/jobs/outlook.ts';
 
 const jobWith = (given: { made?: number; retried?: number; closed?: number; state?: JobStatus['state'] }): JobStatus =>
   ({
     id: 'mine',
+    priority: 'normal',
     operation: 'import',
     state: given.state ?? 'running',
     closed: given.closed ?? 0,
@@ -16,6 +17,7 @@ const outlook = (jobs: Outlook['jobs'] = [], given: Partial<Outlook> = {}): Outl
   ceiling: 200,
   limit: 200,
   throttled: null,
+  tooFast: null,
   jobs,
   lastDelayMs: 0,
   trouble: null,
@@ -27,7 +29,7 @@ test('the first forecast is the limit; later ones go by what all jobs of the com
   const looks = Array.from({ length: 60 }, (_, n) => {
     const made = n * 75; // 150 calls a second, two looks a second
     const job = jobWith({ made, closed: made });
-    return pace(job, outlook([{ id: 'mine', callsLeft: 10_000 - made, made }]), n * 500);
+    return pace(job, outlook([{ id: 'mine', priority: 'normal', callsLeft: 10_000 - made, made }]), n * 500);
   });
   expect(looks[0]).toMatchObject({ secondsLeft: 50, callsPerSecond: 0, others: 0, note: null });
   expect(looks[59]!.callsPerSecond).toBeCloseTo(150);
@@ -38,25 +40,45 @@ test('other jobs of the command are part of the time that is left', () => {
   const { secondsLeft, others } = openPace(true)(
     jobWith({}),
     outlook([
-      { id: 'mine', callsLeft: 10_000, made: 0 },
-      { id: 'small', callsLeft: 2000, made: 0 },
-      { id: 'large', callsLeft: 90_000, made: 500 },
+      { id: 'mine', priority: 'normal', callsLeft: 10_000, made: 0 },
+      { id: 'small', priority: 'normal', callsLeft: 2000, made: 0 },
+      { id: 'large', priority: 'normal', callsLeft: 90_000, made: 500 },
     ]),
     0,
   );
   expect({ secondsLeft, others }).toEqual({ secondsLeft: 22_000 / 200, others: 2 });
 });
 
+test('a job of another priority counts by its weight', () => {
+  const beside = (mine: Priority, other: Priority) =>
+    openPace(true)(
+      { ...jobWith({}), priority: mine },
+      outlook([
+        { id: 'mine', priority: mine, callsLeft: 10_000, made: 0 },
+        { id: 'large', priority: other, callsLeft: 90_000, made: 500 },
+      ]),
+      0,
+    );
+  expect(beside('high', 'normal')).toMatchObject({
+    secondsLeft: 12_500 / 200,
+    note: 'shares the limit with 1 running job: 80 % of the calls',
+  });
+  expect(beside('low', 'normal')).toMatchObject({
+    secondsLeft: 50_000 / 200,
+    note: 'shares the limit with 1 running job: 20 % of the calls',
+  });
+});
+
 test('a job that ends beside this one takes nothing back from what was got', () => {
   const pace = openPace(true);
   for (let n = 0; n < 20; n++) {
-    const jobs = [{ id: 'mine', callsLeft: 5000, made: 50 * n }];
-    if (n < 10) jobs.push({ id: 'other', callsLeft: 10, made: 50 * n });
+    const jobs: Outlook['jobs'] = [{ id: 'mine', priority: 'normal', callsLeft: 5000, made: 50 * n }];
+    if (n < 10) jobs.push({ id: 'other', priority: 'normal', callsLeft: 10, made: 50 * n });
     pace(jobWith({ made: 50 * n, closed: 50 * n }), outlook(jobs), 500 * n);
   }
   const last = pace(
     jobWith({ made: 1000, closed: 1000 }),
-    outlook([{ id: 'mine', callsLeft: 9000, made: 1000 }]),
+    outlook([{ id: 'mine', priority: 'normal', callsLeft: 9000, made: 1000 }]),
     10_000,
   );
   expect(last.secondsLeft).toBeGreaterThan(9000 / 200);
@@ -69,11 +91,15 @@ test.each([
     { trouble: 'connection refused' },
     'calls fail (connection refused); trying again until they pass',
   ],
-  ['a lowered limit', { limit: 100 }, 'the service said "too fast": 100 of 200 calls/s are allowed for now'],
   [
-    'a lowered limit of the app',
-    { limit: 100, throttled: 'app' as const },
-    'the service said "too fast" to the whole app (60011): 100 of 200 calls/s are allowed for now',
+    'a lowered limit',
+    { limit: 100, throttled: 'command' as const, tooFast: { code: 60007, msAgo: 11_400 } },
+    '100 of 200 calls/s: the service said "too fast" (60007) 12 s ago, recovering',
+  ],
+  [
+    'a lowered limit of the app, whose code is forgotten',
+    { limit: 100, throttled: 'app' as const, tooFast: { code: null, msAgo: 0 } },
+    '100 of 200 calls/s: the service said "too fast" to the whole app 0 s ago, recovering',
   ],
 ])('%s is said, with what befriend does about it', (_, given, says) => {
   const { note, secondsLeft } = openPace(true)(jobWith({}), outlook([], given), 0);
@@ -99,16 +125,18 @@ test('no job is over before the last chunk that waits has come back', () => {
   const job = jobWith({ made: 10_000, closed: 9990 });
   const { secondsLeft } = openPace(true)(
     job,
-    outlook([{ id: 'mine', callsLeft: 10, made: 10_000 }], { lastDelayMs: 6500 }),
+    outlook([{ id: 'mine', priority: 'normal', callsLeft: 10, made: 10_000 }], { lastDelayMs: 6500 }),
     0,
   );
   expect(secondsLeft).toBe(7);
 });
 
 test('jobs that share the limit are named where nothing else is to be said', () => {
-  const two = [
-    { id: 'mine', callsLeft: 10, made: 0 },
-    { id: 'other', callsLeft: 10, made: 0 },
+  const two: Outlook['jobs'] = [
+    { id: 'mine', priority: 'normal', callsLeft: 10, made: 0 },
+    { id: 'other', priority: 'normal', callsLeft: 10, made: 0 },
   ];
-  expect(openPace(true)(jobWith({}), outlook(two), 0).note).toBe('shares the limit with 1 running job');
+  expect(openPace(true)(jobWith({}), outlook(two), 0).note).toBe(
+    'shares the limit with 1 running job: 50 % of the calls',
+  );
 });

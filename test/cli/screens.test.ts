@@ -169,7 +169,9 @@ test('a service that says "too fast": how much is allowed, out of how much', asy
   const told = screen.frames
     .flatMap(({ lines }) => lines)
     .flatMap((line) => {
-      const figures = /^the service said "too fast": (\d+) of (\d+) calls\/s are allowed for now$/.exec(line);
+      const figures = /^(\d+) of (\d+) calls\/s: the service said "too fast" \(60007\) \d+ s ago, recovering$/.exec(
+        line,
+      );
       return figures === null ? [] : [{ allowed: Number(figures[1]), ceiling: Number(figures[2]) }];
     });
   expect(told.length).toBeGreaterThan(0);
@@ -191,7 +193,7 @@ test('a job beside another one: with whom it shares the limit, in a narrow termi
   place.start('import', 'other.csv');
   while ((await simulator.arrivals('friend_import')).length < 5) await new Promise((next) => setTimeout(next, 50));
   const screen = terminal(place, 'import rows.csv', NARROW);
-  await screen.shows(/^shares the limit with 1 running job$/m);
+  await screen.shows(/^shares the limit with 1 running job: 50 %/m);
   expect((await screen.done).code).toBe(0);
   expectToFit(screen.frames, NARROW);
   // What does not fit is left out from the end.

@@ -47,7 +47,7 @@ test('a chunk that was lost and came back to the same caller while it waited for
   };
   const job = await openJob(parts.ledger, [fedChunk(chunkOf('lost', 'b'))]);
   const queue = openQueue(server.redis, KEYS, 'friend_import');
-  await enqueue(queue, [{ job: job.id, operation: job.operation, chunk: 0 }], 'normal');
+  await enqueue(queue, [{ job: job.id, operation: job.operation, chunk: 0 }], 'next');
   const caller = startCaller({
     connection: server.redis.duplicate({ maxRetriesPerRequest: null }),
     keys: KEYS,

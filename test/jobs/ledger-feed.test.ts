@@ -40,6 +40,8 @@ test('offered chunks are open, counted, and unheld; the cursor moves behind them
     open: 3,
     openBytes: bytesOf(fed),
     unheld: [0, 1, 2],
+    delayed: 0,
+    priority: 'normal',
   });
   const second = await ledger.feed(job, commandOf(job), 3, chunks(2));
   expect(second).toMatchObject({ cursor: 5, open: 5, openBytes: bytesOf(fed) + bytesOf(chunks(2)) });
@@ -86,11 +88,11 @@ test('a chunk that a BullMQ job stands for is not named; a delayed one is held a
   const job = await submitted(3);
   await ledger.feed(job, commandOf(job), 0, chunks(3));
   const ref = (chunk: number) => ({ job: job.id, operation: job.operation, chunk });
-  await enqueue(queue, [ref(0), ref(2)], 'normal');
+  await enqueue(queue, [ref(0), ref(2)], 'next');
   expect((await ledger.feed(job, commandOf(job), 0, [])).unheld).toEqual([1]);
   // As an API that is down would do it: out of sight, but held.
   await queue.add('chunk', ref(1), { jobId: `${job.id}.1`, delay: 3_600_000 });
-  expect((await ledger.feed(job, commandOf(job), 0, [])).unheld).toEqual([]);
+  expect(await ledger.feed(job, commandOf(job), 0, [])).toMatchObject({ open: 3, unheld: [], delayed: 1 });
   await queue.remove(`${job.id}.2`);
   expect((await ledger.feed(job, commandOf(job), 0, [])).unheld).toEqual([2]);
 });
@@ -99,8 +101,8 @@ test('adding a chunk that the queue has leaves one BullMQ job', async () => {
   const job = await submitted(1);
   const ref = { job: job.id, operation: job.operation, chunk: 0 };
   const before = await queue.getJobCountByTypes('waiting', 'prioritized');
-  await enqueue(queue, [ref], 'normal');
-  await enqueue(queue, [ref], 'high');
+  await enqueue(queue, [ref], 'next');
+  await enqueue(queue, [ref], 'first');
   expect(await queue.getJobCountByTypes('waiting', 'prioritized')).toBe(before + 1);
 });
 

@@ -59,6 +59,33 @@ test('there is no such job', async () => {
   expect(await ledger.steer('nobody', 'pause', '')).toBeNull();
 });
 
+test.each(['running', 'paused', 'stopped'] as const)(
+  'the priority of a job that is %s changes, and that is told',
+  async (state) => {
+    const id = await jobIn(state);
+    const job = await ledger.descriptor(id);
+    expect(await ledger.prioritize(id, 'high')).toEqual({ changed: true, state });
+    expect(await ledger.status(id)).toMatchObject({ state, priority: 'high' });
+    expect(await ledger.feed(job!, 'friend_import', 0, [])).toMatchObject({ priority: 'high' });
+    const [[, fields]] = (await server.redis.xrevrange(KEYS.events, '+', '-', 'COUNT', 1)) as [[string, string[]]];
+    expect(fields).toEqual(['job', id, 'event', 'priority', 'state', state]);
+  },
+);
+
+test.each(['cancelled', 'completed'] as const)('the priority of a job that is %s changes no more', async (state) => {
+  const id = await jobIn(state);
+  const before = await dump(server.redis);
+  expect(await ledger.prioritize(id, 'high')).toEqual({ changed: false, state });
+  expect(await dump(server.redis)).toEqual(before);
+  expect(await ledger.status(id)).toMatchObject({ state, priority: 'normal' });
+});
+
+test('nobody has no priority', async () => {
+  const before = await dump(server.redis);
+  expect(await ledger.prioritize('nobody', 'high')).toBeNull();
+  expect(await dump(server.redis)).toEqual(before);
+});
+
 /** A job of two chunks of which the given ones are closed; the id of its last entry. */
 async function closedJob(chunks: readonly number[]): Promise<{ id: string; last: string }> {
   const { id } = await openJob(ledger, [fedChunk(chunkOf('a', 'b', 'c'), []), fedChunk(chunkOf('d', 'b', 'c'), [])]);

@@ -50,7 +50,7 @@ test('running jobs of the same command share the limit; others and paused ones d
       [beside.id, 1],
     ]),
   );
-  expect(rest).toEqual({ ceiling: 150, limit: 150, throttled: null, lastDelayMs: 0, trouble: null });
+  expect(rest).toEqual({ ceiling: 150, limit: 150, throttled: null, tooFast: null, lastDelayMs: 0, trouble: null });
 });
 
 describe('the limit in force is the least of the command and of the app, with whose it is', () => {
@@ -83,7 +83,7 @@ test('trouble is said after five failures in a row, and not while single calls p
   let now = 0;
   const trouble = reportTrouble(server.redis, KEYS, 'friend_import', () => now);
   const hear = async (...results: CallResult[]) => {
-    for (const result of results) trouble.heard(result);
+    for (const result of results) trouble.heard(result, 'friend_import');
     // The connection keeps the order: by this answer the word is in.
     await server.redis.ping();
     return (await outlookOf('import', parts())).trouble;
@@ -102,9 +102,9 @@ test('trouble is said after five failures in a row, and not while single calls p
 
 test('the first call that passes takes the word back', async () => {
   const trouble = reportTrouble(server.redis, KEYS, 'friend_import', () => 0);
-  for (let n = 0; n < 5; n++) trouble.heard(refused);
+  for (let n = 0; n < 5; n++) trouble.heard(refused, 'friend_import');
   expect((await outlookOf('import', parts())).trouble).toBe('connection refused');
-  trouble.heard(passed);
+  trouble.heard(passed, 'friend_import');
   expect((await outlookOf('import', parts())).trouble).toBeNull();
 });
 

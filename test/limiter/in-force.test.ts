@@ -10,7 +10,11 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 test('limits nobody used or throttled are whole', async () => {
-  expect(await sharesInForce(server.redis, uniqueCommand(), 'any')).toEqual({ command: 1, app: 1 });
+  expect(await sharesInForce(server.redis, uniqueCommand(), 'any')).toEqual({
+    command: 1,
+    app: 1,
+    saidMsAgo: { command: null, app: null },
+  });
 });
 
 test.each(['command', 'app'] as const)(
@@ -28,7 +32,12 @@ test.each(['command', 'app'] as const)(
     // Asked a moment after the limiter heard it: 5 % of the ceiling come back a second.
     expect(shares[whose]).toBeGreaterThanOrEqual(heard);
     expect(shares[whose]).toBeLessThan(heard + 0.2);
-    expect(shares[whose === 'app' ? 'command' : 'app']).toBe(1);
+    const other = whose === 'app' ? 'command' : 'app';
+    expect(shares[other]).toBe(1);
+    expect(shares.saidMsAgo[other]).toBeNull();
+    // The reduction lies as long back as what has recovered since took.
+    const recovered = (shares[whose] - 0.5) / 0.05;
+    expect(shares.saidMsAgo[whose]! / 1000).toBeCloseTo(recovered, 2);
     await until(async () => (await sharesInForce(server.redis, app, command))[whose] > shares[whose]);
     await limiter.close();
   },

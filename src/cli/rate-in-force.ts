@@ -1,0 +1,87 @@
+import type { JobStatus } from '../domain/job.ts';
+import { sharesOf } from '../domain/shares.ts';
+import type { Throttled } from '../limiter/limiter.ts';
+import type { Outlook } from '../jobs/outlook.ts';
+import { duration, plural } from './figures.ts';
+import { wrapped } from './report-text.ts';
+
+/** The rate at which the calls of a running job go now, as `status --json` prints it. */
+export interface RateInForce {
+  /** Calls a second of all jobs of the command: as documented or set, and in force. */
+  ceiling: number;
+  limit: number;
+  /** Why the limit is below the ceiling: whose calls were too fast, the service's code, how long ago. Null: it is not. */
+  throttled: { whose: Throttled; code: number | null; secondsAgo: number } | null;
+  /** Which part of the command's calls the job has, 0 to 1, and beside how many other running jobs. */
+  share: number;
+  beside: number;
+}
+
+export function rateInForce(job: string, outlook: Outlook): RateInForce {
+  const { ceiling, limit, throttled, tooFast } = outlook;
+  const { share, beside } = shareIn(job, outlook);
+  return {
+    ceiling,
+    limit: rounded(limit),
+    throttled:
+      isSlowed(outlook) && throttled !== null
+        ? { whose: throttled, code: tooFast?.code ?? null, secondsAgo: rounded((tooFast?.msAgo ?? 0) / 1000) }
+        : null,
+    share: rounded(share),
+    beside,
+  };
+}
+
+const rounded = (n: number): number => Math.round(1000 * n) / 1000;
+
+function shareIn(job: string, { jobs }: Outlook): { share: number; beside: number } {
+  const calling = jobs.filter(({ id, callsLeft }) => id === job || callsLeft > 0);
+  const mine = calling.findIndex(({ id }) => id === job);
+  return { share: sharesOf(calling)[mine] ?? 0, beside: calling.length - (mine === -1 ? 0 : 1) };
+}
+
+/** Recovering the last hundredth is nobody's concern. */
+const isSlowed = ({ limit, ceiling }: Outlook): boolean => limit < 0.99 * ceiling;
+
+/** Why the limit in force is below the ceiling, for a person; null where it is not. */
+export function slowedText(outlook: Outlook): string | null {
+  if (!isSlowed(outlook)) return null;
+  return `${limitText(outlook)}: ${tooFastText(outlook)}`;
+}
+
+function tooFastText({ throttled, tooFast }: Outlook): string {
+  const whom = throttled === 'app' ? ' to the whole app' : '';
+  const code = tooFast?.code ? ` (${tooFast.code})` : '';
+  const ago = tooFast ? ` ${duration(tooFast.msAgo / 1000)} ago` : '';
+  return `the service said "too fast"${whom}${code}${ago}, recovering`;
+}
+
+const limitText = ({ limit, ceiling }: Outlook): string => `${limit.toFixed(0)} of ${ceiling.toFixed(0)} calls/s`;
+
+/** That a running job shares the limit, for a person; null where it has all of it. */
+export function sharingText(job: string, outlook: Outlook): string | null {
+  const { share, beside } = shareIn(job, outlook);
+  return beside === 0 ? null : `shares the limit with ${plural(beside, 'running job')}: ${percent(share)} of the calls`;
+}
+
+function shareText(job: string, outlook: Outlook): string {
+  const { share, beside } = shareIn(job, outlook);
+  if (beside === 0) return "all of its command's calls";
+  return `${percent(share)} of its command's calls, beside ${plural(beside, 'running job')}`;
+}
+
+export const percent = (share: number): string => `${Math.round(100 * share)} %`;
+
+/** The limit in force with its reason, and the job's share of it: lines of its report while it is not over. */
+export function rateLines({ id, state, priority }: JobStatus, outlook: Outlook): string[] {
+  if (state === 'completed' || state === 'cancelled') return [];
+  const reasons = [
+    ...(isSlowed(outlook) ? [tooFastText(outlook)] : []),
+    ...(outlook.trouble === null ? [] : [`calls fail (${outlook.trouble})`]),
+  ];
+  return [
+    `  rate     ${limitText(outlook)}${reasons.length === 0 ? '' : ':'}`,
+    ...reasons.flatMap(wrapped),
+    `  share    ${state === 'running' ? shareText(id, outlook) : `none while it is ${state}`}; priority ${priority}`,
+  ];
+}
