@@ -2,9 +2,11 @@ import { Argument, Command } from 'commander';
 import type { Befriend } from '../befriend.ts';
 import type { Job } from '../job.ts';
 import { ROLES } from '../jobs/roles.ts';
-import type { JobState, JobStatus } from '../domain/job.ts';
+import { callsLeft } from '../domain/forecast.ts';
+import { type JobState, type JobStatus, type Priority, TRANSITIONS } from '../domain/job.ts';
 import { OPERATIONS } from '../domain/operation.ts';
 import { ACCOUNT_STATUSES, type AccountStatus, type Outcome, type Status, STATUSES } from '../domain/outcome.ts';
+import { sharesOf, WEIGHT } from '../domain/shares.ts';
 import { reachText, type Stranger } from '../jobs/whereabouts.ts';
 import { exitCodeOf } from '../results/report.ts';
 import { type CliContext, EXIT, readContext, tell, UsageError, withBefriend } from './context.ts';
@@ -12,6 +14,7 @@ import { count } from './figures.ts';
 import { listOption } from './list-option.ts';
 import { wordsOf } from './operation-command.ts';
 import { openProgress } from './progress.ts';
+import { percent, rateInForce, rateLines } from './rate-in-force.ts';
 import { printMatching } from './deliver.ts';
 import { compared, neverAnswered, relationNameOf, type RelationName, relationOption } from './relations.ts';
 import { reportText } from './report-text.ts';
@@ -19,7 +22,7 @@ import { watch } from './watch.ts';
 
 type Exit = (code: number) => void;
 
-/** `befriend jobs`, `status`, `results`, `pause`, `resume`, `cancel`: look and steer. They run no job themselves. */
+/** `befriend jobs`, `status`, `results`, `pause`, `resume`, `cancel`, `priority`: look and steer. They run no job themselves. */
 export function jobCommands(exit: Exit): Command[] {
   return [
     new Command('jobs')
@@ -44,6 +47,7 @@ export function jobCommands(exit: Exit): Command[] {
       'also where the failure brake stopped it; then it is not braked again',
     ),
     steering('cancel', 'end a job: rows never sent become skipped', 'cancelled', cancel, exit),
+    priorityCommand(exit),
   ];
 }
 
@@ -59,8 +63,9 @@ async function jobs({ json }: { json?: boolean }): Promise<number> {
   const [all, strangers] = await withBefriend(readContext('app'), (befriend) =>
     Promise.all([befriend.jobs(), befriend.strangers()]),
   );
-  if (json) process.stdout.write(`${JSON.stringify(all)}\n`);
-  else process.stdout.write(all.length === 0 ? 'no jobs yet\n' : jobTable(all));
+  const shares = sharesAmong(all);
+  if (json) process.stdout.write(`${JSON.stringify(all.map((job, n) => ({ ...job, share: shares[n] })))}\n`);
+  else process.stdout.write(all.length === 0 ? 'no jobs yet\n' : jobTable(all, shares));
   if (strangers.length > 0) tell(strangersLine(strangers));
   return EXIT.ok;
 }
@@ -72,18 +77,36 @@ function strangersLine(strangers: readonly Stranger[]): string {
   return `not listed: ${last.job}${more}, which this Redis does not know; submitted with ${reachText(last)}`;
 }
 
-function jobTable(all: readonly JobStatus[]): string {
-  const longest = Math.max(...all.map(({ id }) => id.length));
-  return all.map((job) => `${jobLine(job, longest)}\n`).join('');
+/** Which share of its command's calls each job has now; null where it does not run. */
+function sharesAmong(all: readonly JobStatus[]): (number | null)[] {
+  const commandOf = ({ operation }: JobStatus) => OPERATIONS[operation].command;
+  const running = all.filter(({ state }) => state === 'running');
+  return all.map((job) => {
+    if (job.state !== 'running') return null;
+    const beside = running.filter((other) => commandOf(other) === commandOf(job));
+    const share = sharesOf(
+      beside.map(({ priority, calls, closed }) => ({ priority, callsLeft: callsLeft({ ...calls, closed }) })),
+    );
+    return share[beside.indexOf(job)]!;
+  });
 }
 
-function jobLine({ id, name, state, totals, retryOf }: JobStatus, longest: number): string {
+function jobTable(all: readonly JobStatus[], shares: readonly (number | null)[]): string {
+  const longest = Math.max(...all.map(({ id }) => id.length));
+  return all.map((job, n) => `${jobLine(job, shares[n]!, longest)}\n`).join('');
+}
+
+function jobLine({ id, name, state, priority, totals, retryOf }: JobStatus, share: number | null, longest: number) {
   const done = totals.accepted - totals.open;
   const named = name === id || name === '' ? '' : `  ${name}`;
   const bad = (['failed', 'unknown', 'skipped'] as const).filter((word) => totals[word] > 0);
   const noted = bad.map((word) => `, ${count(totals[word])} ${word}`).join('');
   const again = retryOf === undefined ? '' : `  retry of ${retryOf}`;
-  return `${id.padEnd(longest)}  ${state.padEnd(9)}  ${count(done)}/${count(totals.accepted)} rows${noted}${named}${again}`;
+  const over = state === 'completed' || state === 'cancelled';
+  const apart = over || (priority === 'normal' && (share === null || share === 1)) ? '' : `, ${priority} priority`;
+  const part = share === null || share === 0 || share === 1 ? '' : `: ${percent(share)} of the calls`;
+  const rows = `${count(done)}/${count(totals.accepted)} rows${noted}${apart}${part}`;
+  return `${id.padEnd(longest)}  ${state.padEnd(9)}  ${rows}${named}${again}`;
 }
 
 interface StatusFlags {
@@ -102,9 +125,15 @@ async function status(id: string, { watch: follow, json, expect }: StatusFlags):
     const report = compared(found, expect);
     const { tuning } = context.config;
     const stream = process.stdout;
-    stream.write(
-      json ? `${JSON.stringify(report)}\n` : reportText(report, { tuning, stream, called: { expected: expect } }),
-    );
+    const now = await job.status();
+    const outlook = await befriend.outlook(now.operation);
+    if (json) {
+      const rate = now.state === 'running' ? { rate: rateInForce(id, outlook) } : {};
+      stream.write(`${JSON.stringify({ ...report, ...rate })}\n`);
+    } else {
+      const called = { expected: expect };
+      stream.write(reportText(report, { tuning, stream, called, rate: rateLines(now, outlook) }));
+    }
     return follow ? exitCodeOf(report, false) : EXIT.ok;
   });
 }
@@ -176,6 +205,29 @@ function steering(name: string, about: string, wanted: JobState, act: Act, exit:
     });
     if (state !== wanted) throw new UsageError(`a job that is ${state} cannot be changed by ${name}.`);
     exit(EXIT.ok);
+  });
+}
+
+/** `befriend priority JOB high|normal|low`: also of a job that runs. */
+function priorityCommand(exit: Exit): Command {
+  return withJob('priority', "change a job's share of its command's calls, at any time", ' high')
+    .addArgument(new Argument('<priority>', SHARES_TEXT).choices(Object.keys(WEIGHT)))
+    .option('--json', 'the report as one JSON object')
+    .action(async (id: string, priority: Priority, flags: SteerFlags) => exit(await prioritize(id, priority, flags)));
+}
+
+const SHARES_TEXT = `running jobs of a command share its calls ${Object.values(WEIGHT).join(' : ')}`;
+
+async function prioritize(id: string, priority: Priority, { json }: SteerFlags): Promise<number> {
+  return withBefriend(readContext('app'), async (befriend) => {
+    const job = await befriend.job(id);
+    const state = await job.prioritize(priority);
+    if (json) process.stdout.write(`${JSON.stringify(await job.report())}\n`);
+    if (!TRANSITIONS.cancel.from.includes(state)) {
+      throw new UsageError(`a job that is ${state} cannot be changed by priority.`);
+    }
+    if (!json) process.stderr.write(`job ${id}: ${priority} priority\n`);
+    return EXIT.ok;
   });
 }
 

@@ -36,10 +36,15 @@ export interface TextOptions {
   /** Whether it ends with what to type next. Default true. */
   steps?: boolean;
   called?: Called;
+  /** Lines on the rate at which it goes now. */
+  rate?: readonly string[];
 }
 
 /** The report as a person reads it, within 80 columns where ids and paths allow. */
-export function reportText(report: Report, { tuning, stream, steps: told = true, called }: TextOptions): string {
+export function reportText(
+  report: Report,
+  { tuning, stream, steps: told = true, called, rate = [] }: TextOptions,
+): string {
   const expect = called?.expected ?? [];
   const { totals, state } = report;
   const painted = (text: string, style?: Style) => (style === undefined ? text : styleText(style, text, { stream }));
@@ -81,6 +86,7 @@ export function reportText(report: Report, { tuning, stream, steps: told = true,
     ...section(codes),
     '',
     ...callLines(report, tuning),
+    ...rate,
     ...(report.results ? [`  results  ${report.results}`] : []),
     ...(report.rejects ? [`  rejects  ${report.rejects}`] : []),
     ...section(

@@ -1,4 +1,4 @@
-import type { CallCounts, JobState, JobStatus } from '../domain/job.ts';
+import type { CallCounts, JobState, JobStatus, Priority } from '../domain/job.ts';
 import { type OperationName, type OperationOptions, OPERATIONS } from '../domain/operation.ts';
 import { ACCOUNT_STATUSES, type AccountStatus } from '../domain/outcome.ts';
 import type { Totals } from '../domain/totals.ts';
@@ -11,6 +11,7 @@ export interface Report {
   options: OperationOptions;
   /** The job whose rows these are, run again. */
   retryOf?: string;
+  priority: Priority;
   state: JobState;
   /** Why the state is what it is, where something said so. */
   reason?: string;
@@ -43,6 +44,7 @@ export function reportOf(
     operation: job.operation,
     options: job.options,
     ...(job.retryOf !== undefined && { retryOf: job.retryOf }),
+    priority: job.priority,
     state: job.state,
     ...(job.reason !== '' && { reason: job.reason }),
     totals: job.totals,

@@ -31,6 +31,7 @@ const report = (given: Partial<Report> = {}): Report => ({
   job: JOB,
   operation: 'import',
   options: {},
+  priority: 'normal',
   state: 'completed',
   totals: totalsOf(intake(10), { ok: 10 }),
   codes: {},

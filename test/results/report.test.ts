@@ -41,6 +41,7 @@ test('the report of a finished job counts its time to the end, and has what the 
     job: job.id,
     operation: 'import',
     options: {},
+    priority: 'normal',
     state: 'completed',
     reason: 'a reason',
     totals: job.totals,
