@@ -35,3 +35,19 @@ test('a loss is waited out: every slot granted before it is past, and a window o
 test('an option given as undefined is the default', () => {
   expect(timingOf({ calls: 1, windowMs: 1000 }, { marginMs: undefined }).marginMs).toBe(DEFAULT_TUNING.marginMs);
 });
+
+test('where tokens are held until the answer, a loss is waited out for a call’s life longer', () => {
+  const rate = { calls: 200, windowMs: 1000 };
+  const plain = timingOf(rate, {}, { callTimeoutMs: 7000 });
+  const held = timingOf(rate, { holdUntilAnswered: true }, { callTimeoutMs: 7000 });
+  expect([plain.bookedMs, held.bookedMs]).toEqual([0, 7000]);
+  expect(held.lossMs).toBe(plain.lossMs + 7000);
+});
+
+test('bulk callers leave room in windows of 40 ms and more, and never less than two leads', () => {
+  for (const windowMs of [40, 100, 200, 1000, 60_000]) {
+    const { reachMs, horizonMs, leadMs } = timingOf({ calls: 10, windowMs });
+    expect(reachMs).toBeLessThanOrEqual(horizonMs);
+    expect(reachMs).toBeGreaterThanOrEqual(2 * leadMs);
+  }
+});
