@@ -6,8 +6,9 @@
 // befriend runs in every setting, a peer with small bodies on an idle machine and a plain network by 1 and 4 processes.
 // `--write` puts the tables into docs/benchmarks.md, else they are printed. Takes about 12 minutes. Exit code 1: befriend
 // let more calls into a window than the limit. Expect on two quiet cores: certain max ≤ 200 everywhere; use ≥ 0.99 idle with
-// small bodies, ≥ 0.985 with full ones; ≤ 1.2 commands a call.
+// small bodies, ≥ 0.985 with full ones; 0.1 commands a call that clients send, ≤ 1.2 with those in scripts.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { BEFRIEND, CANDIDATES } from './limiter/candidates.mjs';
@@ -19,6 +20,8 @@ const { findRedisBinary } = await import(dist('redis/binary.js'));
 
 const RATE = { limit: 200, windowMs: 1000 };
 const PEERS_RUN = { processes: ['1', '4'], bodies: ['small'], load: ['idle'], network: ['plain'] };
+/** Load average before the first run, above which others take part of the CPU. */
+const QUIET = 0.5;
 const DOCUMENT = fileURLToPath(new URL('../../docs/benchmarks.md', import.meta.url));
 const BEGIN = '<!-- limiter: begin -->';
 const END = '<!-- limiter: end -->';
@@ -39,6 +42,8 @@ const { values } = parseArgs({
 });
 
 const about = circumstances(findRedisBinary(process.env)?.version, ['npm run bench:limiter', ...typed()].join(' '));
+const [loadBefore] = loadavg();
+if (loadBefore > QUIET) console.error(`the machine is not quiet (load ${loadBefore.toFixed(1)}): expect less use`);
 const rows = [];
 for (const setting of settingsOf()) {
   const runs = [];

@@ -1,5 +1,6 @@
 // What befriend's limiter says of its slots, and what its answers cost: a token is back one window, the margin, the
-// lateness of its call and what its answer took beyond a quick one after its slot. See src/limiter/limiter.ts.
+// lateness of its call and what its answer took beyond a quick one after its slot (src/limiter/limiter.ts); a slot that
+// was given up is taken as lost, although some are caught up.
 import { dist } from '../stage.mjs';
 
 const { DEFAULT_TUNING } = await import(dist('limiter/timing.js'));
@@ -29,10 +30,11 @@ export function measured(limiter, windowMs) {
       };
     },
     figures: () => {
-      const { lateness, tooOld, overdue, losses } = limiter.state;
+      const { lateness, sent, tooOld, overdue } = limiter.state;
       const answersMs = meanExcess(tookMs);
-      const predictedUse = windowMs / (windowMs + DEFAULT_TUNING.marginMs + lateness.p50 + answersMs);
-      return { lateness, tooOld, overdue, losses, answersMs, predictedUse };
+      const used = sent / Math.max(1, sent + tooOld);
+      const predictedUse = (used * windowMs) / (windowMs + DEFAULT_TUNING.marginMs + lateness.p50 + answersMs);
+      return { lateness, tooOld, overdue, answersMs, predictedUse };
     },
   };
 }
