@@ -1,6 +1,7 @@
 import { callsLeft, loadOf, secondsBeside } from '../domain/forecast.ts';
 import type { JobStatus } from '../domain/job.ts';
 import type { Outlook } from '../jobs/outlook.ts';
+import { plural } from './figures.ts';
 import { sharingText, slowedText } from './rate-in-force.ts';
 
 /** How a job gets on. */
@@ -11,7 +12,7 @@ export interface Pace {
   /** For all jobs of the command together, in quiet times. */
   limit: number;
   callsLeft: number;
-  /** Null where nothing can be said: no call gets through. */
+  /** Null where nothing can be said: the job is held, or no call gets through. */
   secondsLeft: number | null;
   /** Running jobs that share the limit. */
   others: number;
@@ -31,7 +32,8 @@ const WINDOW_MS = 5000;
 const FORECAST_WINDOW_MS = 20_000;
 /** Before that the limit itself is the best guess of what will be got. */
 const FIRST_MS = 3000;
-const SILENT_MS = 5000;
+/** The service itself gives up after 3 s (Chat API 1047/34620): a longer silence is worth a word. */
+const SILENT_MS = 3000;
 
 /**
  * Takes a look at a job every now and then and says how it gets on.
@@ -40,18 +42,24 @@ const SILENT_MS = 5000;
 export function openPace(here: boolean): (job: JobStatus, outlook: Outlook, nowMs: number) => Pace {
   const looks: Look[] = [];
   let known = new Map<string, number>();
-  let lastCallAt: number | null = null;
+  let mineAt = 0;
+  let anyAt = 0;
   return (job, outlook, nowMs) => {
     const made = new Map(outlook.jobs.map(({ id, made: calls }) => [id, calls]));
     const all = [...made].reduce((sum, [id, calls]) => sum + Math.max(0, calls - (known.get(id) ?? calls)), 0);
     known = made;
     const before = looks.at(-1);
-    if (before === undefined || job.calls.made > before.mine) lastCallAt = nowMs;
+    // A job that is held, or calls that are, is no silence: that begins afterwards.
+    const held = before === undefined || outlook.trouble !== null || job.state !== 'running';
+    if (held || job.calls.made > before.mine) mineAt = nowMs;
+    if (held || all > 0) anyAt = nowMs;
+    const silentMs = { mine: nowMs - mineAt, any: nowMs - anyAt };
+    // A standstill is no part of a rate: that is taken anew from the last look before calls come again.
+    if (all === 0 && (held || silentMs.any >= SILENT_MS || looks.length === 1)) looks.length = 0;
     looks.push({ at: nowMs, mine: job.calls.made, all });
     while (nowMs - looks[0]!.at > FORECAST_WINDOW_MS) looks.shift();
     const left = callsLeft({ ...job.calls, closed: job.closed });
     const others = outlook.jobs.filter(({ id }) => id !== job.id).map(loadOf);
-    const silentMs = nowMs - (lastCallAt ?? nowMs);
     const got = Math.min(outlook.limit, gotBy(looks) ?? outlook.limit);
     return {
       job,
@@ -59,14 +67,19 @@ export function openPace(here: boolean): (job: JobStatus, outlook: Outlook, nowM
       callsPerSecond: Math.min(ownRate(looks), outlook.ceiling),
       limit: outlook.ceiling,
       callsLeft: left,
-      secondsLeft:
-        got < 0.1 || outlook.trouble !== null
-          ? null
-          : secondsLeft(secondsBeside({ calls: left, priority: job.priority }, others, got), outlook),
+      secondsLeft: moves(job, outlook, silentMs.any)
+        ? secondsLeft(secondsBeside({ calls: left, priority: job.priority }, others, got), outlook)
+        : null,
       others: others.length,
       note: noteOf(job, outlook, { silentMs, here }),
     };
   };
+}
+
+/** Whether an end is in sight: calls are answered, or come back at a known time. */
+function moves({ state }: JobStatus, { trouble, unanswered, lastDelayMs }: Outlook, silentMs: number): boolean {
+  if (state !== 'running' || trouble !== null) return false;
+  return silentMs < SILENT_MS || (unanswered === 0 && lastDelayMs > 0);
 }
 
 function ownRate(looks: readonly Look[]): number {
@@ -75,9 +88,10 @@ function ownRate(looks: readonly Look[]): number {
   return last.at === first.at ? 0 : (1000 * (last.mine - first.mine)) / (last.at - first.at);
 }
 
-/** Calls a second that all jobs of the command together got; null while nothing can be said yet. */
+/** Calls a second that all jobs of the command together got until the last one; null while nothing can be said yet. */
 function gotBy(looks: readonly Look[]): number | null {
-  const spanMs = looks.at(-1)!.at - looks[0]!.at;
+  const last = looks.findLast(({ all }) => all > 0);
+  const spanMs = last === undefined ? 0 : last.at - looks[0]!.at;
   if (spanMs < FIRST_MS) return null;
   return (1000 * looks.slice(1).reduce((sum, { all }) => sum + all, 0)) / spanMs;
 }
@@ -91,19 +105,25 @@ function secondsLeft(calling: number, { lastDelayMs }: Outlook): number {
 }
 
 interface Seen {
-  silentMs: number;
+  /** Since a call was seen, of this job and of any of the command. */
+  silentMs: { mine: number; any: number };
   here: boolean;
 }
 
-function noteOf({ id, state, calls }: JobStatus, outlook: Outlook, { silentMs, here }: Seen): string | null {
-  const { trouble } = outlook;
+function noteOf({ id, state }: JobStatus, outlook: Outlook, { silentMs, here }: Seen): string | null {
+  const { trouble, unanswered, lastDelayMs } = outlook;
   if (state === 'completed') return null;
   if (state !== 'running') return `${state}: no new calls`;
   if (trouble !== null) return `calls fail (${trouble}); trying again until they pass`;
+  if (unanswered > 0 && silentMs.any >= SILENT_MS) {
+    return `no answer for ${seconds(silentMs.any)}: ${plural(unanswered, 'call')} ${unanswered === 1 ? 'waits' : 'wait'} for one`;
+  }
   const slowed = slowedText(outlook);
   if (slowed !== null) return slowed;
-  if (silentMs < SILENT_MS) return sharingText(id, outlook);
-  const silence = `no call for ${Math.floor(silentMs / 1000)} s`;
-  if (here) return `${silence}: the rows that are left wait for another try`;
-  return calls.made === 0 ? `${silence}: is a worker running? (befriend worker)` : silence;
+  if (silentMs.mine < SILENT_MS) return sharingText(id, outlook);
+  const silence = `no call for ${seconds(silentMs.mine)}`;
+  if (lastDelayMs > 0) return `${silence}: the rows that are left wait for another try`;
+  return here ? silence : `${silence}: is a worker running? (befriend worker)`;
 }
+
+const seconds = (ms: number): string => `${Math.floor(ms / 1000)} s`;

@@ -3,7 +3,7 @@ import { callsLeft } from '../domain/forecast.ts';
 import { ceilingOf, type Limits } from '../domain/frequency.ts';
 import type { JobStatus, Priority } from '../domain/job.ts';
 import { type OperationName, OPERATIONS } from '../domain/operation.ts';
-import { sharesInForce } from '../limiter/in-force.ts';
+import { sharesInForce, unansweredCalls } from '../limiter/in-force.ts';
 import type { Throttled } from '../limiter/limiter.ts';
 import type { Keys } from './keys.ts';
 import type { Ledger } from './ledger.ts';
@@ -25,6 +25,8 @@ export interface Outlook {
   jobs: { id: string; priority: Priority; callsLeft: number; made: number }[];
   /** In how many ms the last chunk that waits for another try comes back; 0 when none waits. */
   lastDelayMs: number;
+  /** Calls of the command that have waited for their answer for a while. */
+  unanswered: number;
   /** Why calls of this command fail now, all of them; null when nothing is known to be wrong. */
   trouble: string | null;
 }
@@ -47,9 +49,10 @@ export async function outlookOf(
   const { command } = OPERATIONS[operation];
   const ceiling = ceilingOf(command, tuning);
   const own = ceilingOf(command, { ...tuning, appCallsPerSecond: null });
-  const [shares, delayMs, trouble, active] = await Promise.all([
+  const [shares, delayMs, unanswered, trouble, active] = await Promise.all([
     sharesInForce(redis, sdkAppId, command),
     lastDelayMs(redis, keys, command, wallClock()),
+    unansweredCalls(redis, sdkAppId, command),
     quietOf(redis, keys).then((quiet) => quiet ?? troubleOf(redis, keys, command)),
     ledger.active().then((ids) => Promise.all(ids.map((id) => ledger.status(id)))),
   ]);
@@ -68,5 +71,5 @@ export async function outlookOf(
     code: await tooFastCode(redis, keys, throttled === 'app' ? null : command),
     msAgo: shares.saidMsAgo[throttled] ?? 0,
   };
-  return { ceiling, limit, throttled, tooFast, jobs, lastDelayMs: delayMs, trouble };
+  return { ceiling, limit, throttled, tooFast, jobs, lastDelayMs: delayMs, unanswered, trouble };
 }

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { keysOf } from './bucket.ts';
+import { DEFAULT_TUNING } from './timing.ts';
 
 const FULL_PPM = 1_000_000;
 /** As in lease.lua: ppm of the ceiling that come back per microsecond, 5 % a second. */
@@ -30,6 +31,16 @@ export async function sharesInForce(redis: Redis, app: number | string, command:
 
 function msAgo([, reducedAt]: (string | null)[], now: number): number | null {
   return reducedAt ? Math.max(0, now - Number(reducedAt)) / 1000 : null;
+}
+
+/** No token of a slot that is yet to come reaches further than this: only one that is kept for a call without an answer. */
+const BEYOND_SLOTS_MS = DEFAULT_TUNING.horizonMs + DEFAULT_TUNING.coldLatenessMs;
+
+/** Calls of a command, of all processes, that have waited for their answer for about half a window or longer. Looks only. */
+export async function unansweredCalls(redis: Redis, app: number | string, command: string): Promise<number> {
+  const [, tokens] = keysOf(app, command);
+  const [seconds, micros] = await redis.time();
+  return redis.zcount(tokens, Number(seconds) * 1e6 + Number(micros) + 1000 * BEYOND_SLOTS_MS, '+inf');
 }
 
 /** At `now`, µs of Redis' clock. */

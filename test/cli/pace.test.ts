@@ -20,6 +20,7 @@ const outlook = (jobs: Outlook['jobs'] = [], given: Partial<Outlook> = {}): Outl
   tooFast: null,
   jobs,
   lastDelayMs: 0,
+  unanswered: 0,
   trouble: null,
   ...given,
 });
@@ -107,18 +108,81 @@ test.each([
   expect(secondsLeft).toBe('trouble' in given ? null : 100);
 });
 
-test('silence is explained: rows that wait where this process calls, a missing worker elsewhere', () => {
-  const looked = (here: boolean, made: number) => {
+test('silence is explained: rows that wait for another try, calls without an answer, a missing worker', () => {
+  const looked = (here: boolean, given: Partial<Outlook> = {}) => {
     const pace = openPace(here);
-    for (let n = 0; n < 60; n++) pace(jobWith({ made }), outlook(), n * 500);
-    return pace(jobWith({ made }), outlook(), 30_000);
+    for (let n = 0; n < 60; n++) pace(jobWith({ made: 5 }), outlook([], given), n * 500);
+    return pace(jobWith({ made: 5 }), outlook([], given), 30_000);
   };
-  expect(looked(true, 5).note).toBe('no call for 30 s: the rows that are left wait for another try');
-  expect(looked(false, 0).note).toBe('no call for 30 s: is a worker running? (befriend worker)');
-  expect(looked(false, 5).note).toBe('no call for 30 s');
-  expect(looked(true, 5).secondsLeft).toBeNull();
-  expect(openPace(true)(jobWith({ state: 'paused' }), outlook(), 0).note).toBe('paused: no new calls');
-  expect(openPace(true)(jobWith({ state: 'completed' }), outlook(), 0).note).toBeNull();
+  expect(looked(true, { lastDelayMs: 2000 }).note).toBe(
+    'no call for 30 s: the rows that are left wait for another try',
+  );
+  expect(looked(false).note).toBe('no call for 30 s: is a worker running? (befriend worker)');
+  expect(looked(true).note).toBe('no call for 30 s');
+  expect(looked(true).secondsLeft).toBeNull();
+  // Calls that hang say more than rows that wait beside them, or a limit that was lowered before.
+  const hanging = looked(true, { unanswered: 64, lastDelayMs: 2000, limit: 100 });
+  expect(hanging).toMatchObject({ note: 'no answer for 30 s: 64 calls wait for one', secondsLeft: null });
+  expect(looked(true, { unanswered: 1 }).note).toBe('no answer for 30 s: 1 call waits for one');
+});
+
+test('a job that is held has no time left, and its silence begins when it goes on', () => {
+  const pace = openPace(true);
+  const at = (state: JobStatus['state'], seconds: number) => pace(jobWith({ state }), outlook(), 1000 * seconds);
+  expect(at('paused', 0)).toMatchObject({ note: 'paused: no new calls', secondsLeft: null });
+  expect(at('paused', 60)).toMatchObject({ note: 'paused: no new calls', secondsLeft: null });
+  expect(at('running', 61)).toMatchObject({ note: null, secondsLeft: 50 });
+  expect(at('running', 63)).toMatchObject({ note: 'no call for 3 s', secondsLeft: null });
+  expect(at('completed', 64).note).toBeNull();
+});
+
+/** 100 calls a second for `from` to `to` seconds, none at other times, looked at twice a second. */
+function outage(from: number, to: number, during: (seconds: number) => Partial<Outlook>) {
+  const pace = openPace(true);
+  let made = 0;
+  return (seconds: number): ReturnType<typeof pace>[] =>
+    Array.from({ length: 2 * seconds }, (_, n) => {
+      const at = n / 2;
+      const out = at > from && at <= to;
+      if (n > 0 && !out) made += 50;
+      return pace(
+        jobWith({ made, closed: made }),
+        outlook([{ id: 'mine', priority: 'normal', callsLeft: 10_000 - made, made }], out ? during(at - from) : {}),
+        1000 * at,
+      );
+    });
+}
+
+test('while calls get no answer there is no time left, and afterwards it goes by what came since', () => {
+  const trouble = 'no answer: silence for 4 s';
+  const seen = outage(10, 40, (since) => (since < 14 ? { unanswered: since < 0.5 ? 0 : 64 } : { trouble }))(60);
+  const at = (seconds: number) => seen[2 * seconds]!;
+  const left = (seconds: number) => 10_000 - at(seconds).job.calls.made;
+  // Before it is sure that nothing moves, the rate is that of the last calls.
+  for (const seconds of [9, 10, 11, 12]) expect(at(seconds).secondsLeft).toBeCloseTo(left(seconds) / 100);
+  expect(at(12).note).toBeNull();
+  for (let seconds = 13; seconds <= 40; seconds++) expect(at(seconds).secondsLeft).toBeNull();
+  expect(at(17)).toMatchObject({ note: 'no answer for 7 s: 64 calls wait for one', callsPerSecond: 0 });
+  expect(at(30).note).toContain('calls fail (no answer: silence for 4 s)');
+  // The limit for three seconds, as at the start.
+  expect(at(41)).toMatchObject({ note: null, secondsLeft: left(41) / 200 });
+  for (let seconds = 44; seconds < 60; seconds++) expect(at(seconds).secondsLeft).toBeCloseTo(left(seconds) / 100);
+  expect(at(41).callsPerSecond).toBeCloseTo(100);
+});
+
+test('calls that fail with an answer are calls: their rate is shown, and no time left', () => {
+  const pace = openPace(true);
+  const failing = Array.from({ length: 20 }, (_, n) =>
+    pace(
+      jobWith({ made: 50 * n, retried: 50 * n }),
+      outlook([{ id: 'mine', priority: 'normal', callsLeft: 10_000, made: 50 * n }], {
+        trouble: 'code 60008 time-out',
+      }),
+      500 * n,
+    ),
+  ).at(-1)!;
+  expect(failing.callsPerSecond).toBeCloseTo(100);
+  expect(failing.secondsLeft).toBeNull();
 });
 
 test('no job is over before the last chunk that waits has come back', () => {

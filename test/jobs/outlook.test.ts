@@ -50,7 +50,15 @@ test('running jobs of the same command share the limit; others and paused ones d
       [beside.id, 1],
     ]),
   );
-  expect(rest).toEqual({ ceiling: 150, limit: 150, throttled: null, tooFast: null, lastDelayMs: 0, trouble: null });
+  expect(rest).toEqual({
+    ceiling: 150,
+    limit: 150,
+    throttled: null,
+    tooFast: null,
+    lastDelayMs: 0,
+    unanswered: 0,
+    trouble: null,
+  });
 });
 
 describe('the limit in force is the least of the command and of the app, with whose it is', () => {

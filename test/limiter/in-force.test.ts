@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { sharesInForce } from '../../src/limiter/in-force.ts';
+import { sharesInForce, unansweredCalls } from '../../src/limiter/in-force.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
 import { uniqueCommand, until, warmLimiter } from './support.ts';
 
@@ -42,3 +42,19 @@ test.each(['command', 'app'] as const)(
     await limiter.close();
   },
 );
+
+test('a call counts as unanswered after half a window, and no more when it is answered or given up', async () => {
+  const [app, command] = [uniqueCommand(), uniqueCommand()];
+  const limiter = warmLimiter(server.redis, { app, command, rate: { calls: 20, windowMs: 100 } });
+  const waiting = () => unansweredCalls(server.redis, app, command);
+  const slots = [await limiter.take(), await limiter.take(), await limiter.take()];
+  expect(slots.map((slot) => slot.mayWrite())).toEqual([true, true, true]);
+  // The tokens of slots alone, granted ahead and just used, are none.
+  expect(await waiting()).toBe(0);
+  await until(async () => (await waiting()) === 3);
+  slots[0]?.settled(true);
+  await until(async () => (await waiting()) === 2);
+  slots[1]?.settled(false);
+  await until(async () => (await waiting()) === 1);
+  await limiter.close();
+});
