@@ -88,10 +88,12 @@ export function jobLines(operation: string, pace: Pace): Part[][] {
     `${count(done)}/${count(totals.accepted)} rows`,
     ...(pace.secondsLeft === null ? [] : [`${duration(pace.secondsLeft)} left`]),
   ];
+  const allCalls = calls.made + pace.callsLeft;
   const indent = ' '.repeat(operation.length);
   const second: Part[] = [
     indent,
-    `${count(calls.made)}/${count(calls.made + pace.callsLeft)} calls`,
+    // More than planned is a guess: of how many calls have to be made again, or of pages that are not known yet.
+    `${count(calls.made)}/${allCalls === calls.planned ? '' : '~'}${count(allCalls)} calls`,
     `${pace.callsPerSecond.toFixed(0)} of ${pace.limit.toFixed(0)} calls/s`,
     `${count(calls.retried)} retried`,
     { text: `${count(calls.throttled)} throttled`, style: calls.throttled > 0 ? 'yellow' : 'dim' },

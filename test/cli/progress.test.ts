@@ -23,7 +23,7 @@ const pace = (given: Partial<Pace> = {}): Pace => ({
   } as JobStatus,
   callsPerSecond: 197.6,
   limit: 200,
-  callsLeft: 24_691,
+  callsLeft: 26_235,
   secondsLeft: 124,
   others: 1,
   note: null,
@@ -36,10 +36,16 @@ test('a terminal of 80 columns shows rows, time, calls, rate, retries and thrott
   const shown = stripVTControlCharacters(text()).replace('\r', '').split('\n');
   expect(shown).toEqual([
     'import  ████████░░  80 %  9,876,552/12,345,678 rows  2 min 4 s left',
-    '        98,765/123,456 calls  198 of 200 calls/s  1,234 retried  12 throttled',
+    '        98,765/~125,000 calls  198 of 200 calls/s  1,234 retried  12 throttled',
     '        7 failed  2 unknown',
   ]);
   expect(Math.max(...shown.map((line) => line.length))).toBeLessThan(80);
+});
+
+test('a total of calls that is more than planned is marked as a guess', () => {
+  const shown = (callsLeft: number) => jobLines('import', pace({ callsLeft }))[1]![1];
+  expect(shown(24_691)).toBe('98,765/123,456 calls');
+  expect(shown(24_692)).toBe('98,765/~123,457 calls');
 });
 
 test('rows that failed and rows that may hold are told apart, and neither is named where there is none', () => {
@@ -82,7 +88,7 @@ test('where there is no terminal it is a plain line after two seconds and every 
   const progress = openProgress(stream, () => now);
   for (; now < 14_000; now += 500) progress.show(...jobLines('import', pace({ note: 'a note' })));
   const line =
-    'import · ████████░░ · 80 % · 9,876,552/12,345,678 rows · 2 min 4 s left · 98,765/123,456 calls · ' +
+    'import · ████████░░ · 80 % · 9,876,552/12,345,678 rows · 2 min 4 s left · 98,765/~125,000 calls · ' +
     '198 of 200 calls/s · 1,234 retried · 12 throttled · 7 failed · 2 unknown · a note\n';
   expect(text()).toBe(line.repeat(3));
   progress.end();
