@@ -15,6 +15,7 @@ import { type CliContext, EXIT, PreflightRefused } from './context.ts';
 import { place, printFile } from './deliver.ts';
 import { count, plural } from './figures.ts';
 import { forecast } from './forecast.ts';
+import { goingOn } from './going-on.ts';
 import { plannedReport } from './planned.ts';
 
 /** What a check of the accounts of an input found, before any row of it was written. */
@@ -100,10 +101,11 @@ async function checkAll(
     priority,
     signal,
   });
-  const { state, totals } = await job.status();
+  const found = await job.status();
+  const { state, totals } = found;
   const checked = plural(totals.accepted, 'account');
   if (job.kind === 'created') say(`preflight of ${base}, job ${job.id}: checks ${checked}, writes nothing`);
-  else say(`preflight of ${base}, job ${job.id}: going on with ${count(totals.open)} open of ${checked} (${state})`);
+  else say(`preflight of ${base}: ${goingOn(found, 'account')}`);
   if (state === 'paused' || state === 'stopped') await job.resume();
   // This job alone: others of the home may be writes, and this command writes nothing before the check has passed.
   const roles = befriend.work(ROLES, { only: { id: job.id, operation: 'accounts-check' } });

@@ -17,6 +17,7 @@ import {
 } from './context.ts';
 import { deliver, printFile, printOutcomes } from './deliver.ts';
 import { count, plural } from './figures.ts';
+import { goingOn } from './going-on.ts';
 import { type Called, sameCommand } from './next-steps.ts';
 import type { Preflight } from './preflight.ts';
 import type { Progress } from './progress.ts';
@@ -175,15 +176,14 @@ async function accept(befriend: Befriend, { submit, progress }: JobRun, context:
   progress.end();
   if (job.prepared) warn(job.prepared);
   if (job.hint !== undefined) tell(`warning: ${job.hint}`);
-  const { state, totals, retryOf } = await job.status();
+  const found = await job.status();
+  const { state, totals, retryOf } = found;
   // The same command again is the word to go on, also after the fix of a credentials fault.
   if (state === 'paused' || state === 'stopped') await job.resume();
-  const rows =
-    retryOf === undefined
-      ? `${plural(totals.accepted, 'row')} accepted of ${count(totals.rows)}`
-      : `${plural(totals.accepted, 'row')} of job ${retryOf} to run again`;
-  if (job.kind === 'created') process.stderr.write(`job ${job.id}: ${rows}\n`);
-  else process.stderr.write(`job ${job.id}: going on with ${count(totals.open)} open of ${rows} (${state})\n`);
+  if (job.kind === 'existing') tell(goingOn(found, 'row'));
+  else if (retryOf === undefined)
+    tell(`job ${job.id}: ${plural(totals.accepted, 'row')} accepted of ${count(totals.rows)}`);
+  else tell(`job ${job.id}: ${plural(totals.accepted, 'row')} of job ${retryOf} to run again`);
   return taken;
 }
 

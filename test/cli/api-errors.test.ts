@@ -270,7 +270,7 @@ describe('credentials that fail in the middle: the job stops, and the same comma
 
     await simulator.setFaults('none');
     const again = await check({}, '--out', `stopped-${code}.jsonl`);
-    expect({ code: again.code, goesOn: again.stderr.includes('going on with 2 open') }).toEqual({
+    expect({ code: again.code, goesOn: again.stderr.includes('going on with its 2 open rows of ') }).toEqual({
       code: 0,
       goesOn: true,
     });

@@ -192,7 +192,7 @@ describe.skipIf(reason !== null)(`a home on a small disk${reason === null ? '' :
     expect(stopped.stderr.split('befriend: ')[1]).not.toMatch(/\n\s+at /);
     disk.free();
     const { code, stderr } = await start('check', file, '--out', out).done;
-    expect(stderr).toMatch(/going on with \d+ open of 400 rows accepted/);
+    expect(stderr).toMatch(/going on with its \d+ open rows of 400 accepted/);
     expect(code).toBe(0);
     const from = outcomesIn(out).map((outcome) => outcome.from);
     expect({ rows: from.length, accounts: new Set(from).size }).toEqual({ rows: 400, accounts: 400 });

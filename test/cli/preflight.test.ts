@@ -190,7 +190,9 @@ test.each([
 
     const { code, report, stderr } = await slow.report('import', path, '--preflight');
     expect(code).toBe(0);
-    expect(stderr).toMatch(new RegExp(`job ${job?.id}: going on with [\\d,]+ open of 3,100 accounts`));
+    expect(stderr).toMatch(
+      new RegExp(`job ${job?.id} (was paused|had been begun): going on with its [\\d,]+ open accounts of 3,100`),
+    );
     expect((report as Report & { preflight: Preflight }).preflight).toMatchObject({ job: job?.id, accounts: 3100 });
     expectOneOutcomeEach(MANY, outcomesIn(report.results as string));
     await expectTrue(simulator, outcomesIn(report.results as string));

@@ -283,7 +283,9 @@ test('killed in the middle: the same command goes on with the same job', async (
   expect(child?.[2]).toBe(parent);
 
   const { code, report, stderr: second } = await place.report('retry', parent);
-  expect(second).toContain(`job ${child?.[1]}: going on with`);
+  expect(second).toMatch(
+    new RegExp(`job ${child?.[1]}, a retry of \\S+, had been begun: going on with its [\\d,]+ open rows? of`),
+  );
   expect({ code, job: report.job, state: report.state }).toEqual({ code: 0, job: child?.[1], state: 'completed' });
   const outcomes = outcomesIn(join(place.dir, report.results as string));
   expectOneOutcomeEach(MANY, outcomes);
