@@ -10,9 +10,10 @@ import { sharesOf, WEIGHT } from '../domain/shares.ts';
 import { reachText, type Stranger } from '../jobs/whereabouts.ts';
 import { exitCodeOf } from '../results/report.ts';
 import { type CliContext, EXIT, readContext, tell, UsageError, withBefriend } from './context.ts';
+import { wordsOf } from './command-words.ts';
 import { count } from './figures.ts';
+import { fold } from './fold.ts';
 import { listOption } from './list-option.ts';
-import { wordsOf } from './operation-command.ts';
 import { openProgress } from './progress.ts';
 import { percent, rateInForce, rateLines } from './rate-in-force.ts';
 import { printMatching } from './deliver.ts';
@@ -65,7 +66,7 @@ async function jobs({ json }: { json?: boolean }): Promise<number> {
   );
   const shares = sharesAmong(all);
   if (json) process.stdout.write(`${JSON.stringify(all.map((job, n) => ({ ...job, share: shares[n] })))}\n`);
-  else process.stdout.write(all.length === 0 ? 'no jobs yet\n' : jobTable(all, shares));
+  else process.stdout.write(all.length === 0 ? 'no jobs yet\n' : jobTable(all, shares, process.stdout));
   if (strangers.length > 0) tell(strangersLine(strangers));
   return EXIT.ok;
 }
@@ -91,22 +92,37 @@ function sharesAmong(all: readonly JobStatus[]): (number | null)[] {
   });
 }
 
-function jobTable(all: readonly JobStatus[], shares: readonly (number | null)[]): string {
+/** On a terminal within its width; else a line a job, for programs that read lines. */
+function jobTable(
+  all: readonly JobStatus[],
+  shares: readonly (number | null)[],
+  { isTTY, columns }: NodeJS.WriteStream,
+): string {
   const longest = Math.max(...all.map(({ id }) => id.length));
-  return all.map((job, n) => `${jobLine(job, shares[n]!, longest)}\n`).join('');
+  const width = isTTY ? (columns || 80) - 1 : Infinity;
+  return all.map((job, n) => `${jobLine(job, shares[n]!, { longest, width })}\n`).join('');
 }
 
-function jobLine({ id, name, state, priority, totals, retryOf }: JobStatus, share: number | null, longest: number) {
+function jobLine(
+  { id, name, state, priority, totals, retryOf }: JobStatus,
+  share: number | null,
+  { longest, width }: { longest: number; width: number },
+): string {
   const done = totals.accepted - totals.open;
-  const named = name === id || name === '' ? '' : `  ${name}`;
   const bad = (['failed', 'unknown', 'skipped'] as const).filter((word) => totals[word] > 0);
   const noted = bad.map((word) => `, ${count(totals[word])} ${word}`).join('');
-  const again = retryOf === undefined ? '' : `  retry of ${retryOf}`;
   const over = state === 'completed' || state === 'cancelled';
   const apart = over || (priority === 'normal' && (share === null || share === 1)) ? '' : `, ${priority} priority`;
   const part = share === null || share === 0 || share === 1 ? '' : `: ${percent(share)} of the calls`;
-  const rows = `${count(done)}/${count(totals.accepted)} rows${noted}${apart}${part}`;
-  return `${id.padEnd(longest)}  ${state.padEnd(9)}  ${rows}${named}${again}`;
+  const what = `${id.padEnd(longest)}  ${state.padEnd(9)}  ${count(done)}/${count(totals.accepted)} rows${noted}${apart}${part}`;
+  const more = [
+    ...(name === id || name === '' ? [] : [name]),
+    ...(retryOf === undefined ? [] : [`retry of ${retryOf}`]),
+  ];
+  const line = [what, ...more].join('  ');
+  return line.length <= width
+    ? line
+    : [what, ...more.map((text) => `    ${text}`)].map((text) => fold(text, width, '    ')).join('\n');
 }
 
 interface StatusFlags {
@@ -190,20 +206,21 @@ interface SteerFlags {
   force?: boolean;
 }
 
+/** @returns the state afterwards */
 type Act = (befriend: Befriend, job: Job, context: CliContext, flags: SteerFlags) => Promise<JobState>;
 
 function steering(name: string, about: string, wanted: JobState, act: Act, exit: Exit): Command {
   const command = withJob(name, about).option('--json', 'the report as one JSON object');
   return command.action(async (id: string, flags: SteerFlags) => {
     const context = readContext('app');
-    const state = await withBefriend(context, async (befriend) => {
+    await withBefriend(context, async (befriend) => {
       const job = await befriend.job(id);
-      const now = await act(befriend, job, context, flags);
+      const state = await act(befriend, job, context, flags);
       if (flags.json) process.stdout.write(`${JSON.stringify(await job.report())}\n`);
-      else process.stderr.write(`job ${id}: ${now}\n`);
-      return now;
+      if (state !== wanted)
+        throw new UsageError(`Job ${id} is ${state}: nothing to ${name}. ${INSTEAD[state]?.(id) ?? ''}`);
+      if (!flags.json) tell(`job ${id}: ${stateText(state, context)}`);
     });
-    if (state !== wanted) throw new UsageError(`a job that is ${state} cannot be changed by ${name}.`);
     exit(EXIT.ok);
   });
 }
@@ -224,20 +241,27 @@ async function prioritize(id: string, priority: Priority, { json }: SteerFlags):
     const state = await job.prioritize(priority);
     if (json) process.stdout.write(`${JSON.stringify(await job.report())}\n`);
     if (!TRANSITIONS.cancel.from.includes(state)) {
-      throw new UsageError(`a job that is ${state} cannot be changed by priority.`);
+      throw new UsageError(`Job ${id} is ${state}: it makes no calls that a priority could share.`);
     }
-    if (!json) process.stderr.write(`job ${id}: ${priority} priority\n`);
+    if (!json) tell(`job ${id}: ${priority} priority`);
     return EXIT.ok;
   });
 }
 
-async function resume(_: Befriend, job: Job, { config }: CliContext, { force }: SteerFlags): Promise<JobState> {
-  const state = await job.resume({ force });
-  if (state === 'running' && config.redisUrl === null) {
-    tell('Nobody works on it yet: run its command again, or befriend worker.');
-  }
-  return state;
+/** By the state that could not be changed: what can be done instead. */
+const INSTEAD: Partial<Record<JobState, (id: string) => string>> = {
+  completed: (id) => `befriend retry ${id} runs rows that did not pass again, as a new job.`,
+  cancelled: (id) => `That is for good; befriend retry ${id} runs its skipped rows as a new job.`,
+  stopped: (id) => `Nothing is called. befriend status ${id} says why and what to do.`,
+};
+
+/** Of the private Redis only commands on this machine know, and the one that resumes a job does not stay to work on it. */
+function stateText(state: JobState, { config }: CliContext): string {
+  if (state !== 'running' || config.redisUrl !== null) return state;
+  return 'running, as soon as somebody works on it: run its command again, or befriend worker';
 }
+
+const resume: Act = (_befriend, job, _context, { force }) => job.resume({ force });
 
 /** With the private Redis no worker would settle the rest: it is done here. That calls nothing. */
 async function cancel(befriend: Befriend, job: Job, { config }: CliContext): Promise<JobState> {

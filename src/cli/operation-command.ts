@@ -1,5 +1,6 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { FRIEND_TAGS, type Operation, type OperationName, OPERATIONS } from '../domain/operation.ts';
+import { wordsOf } from './command-words.ts';
 import { fold } from './fold.ts';
 import { relationOption } from './relations.ts';
 import { type Flags, runOperation } from './run-operation.ts';
@@ -56,12 +57,6 @@ const FILE: Record<Operation['rows'], string> = {
   pairs: 'CSV, TSV or JSON lines with columns from,to; .gz too; - reads stdin',
   accounts: 'CSV, TSV or JSON lines with a column account (or from), or an id a line; .gz too; - reads stdin',
 };
-
-/** The words of an operation's command: `accounts check`, `delete-all`. */
-export function wordsOf(operation: OperationName): string[] {
-  const [, ofAccounts] = /^accounts-(.+)$/.exec(operation) ?? [];
-  return ofAccounts === undefined ? [operation] : ['accounts', ofAccounts];
-}
 
 /** `befriend import FILE`, `befriend accounts check FILE`: the whole job in one process. */
 export function operationCommand(operation: OperationName, exit: (code: number) => void): Command {

@@ -3,6 +3,7 @@ import { type Totals, totalsOf } from '../domain/totals.ts';
 import type { Prepared } from '../intake/prepare.ts';
 import type { Submission } from '../jobs/submit.ts';
 import type { RejectSummary } from '../intake/rejects.ts';
+import { wordsOf } from './command-words.ts';
 import { count, duration, plural } from './figures.ts';
 import type { Forecast } from './forecast.ts';
 
@@ -66,7 +67,7 @@ export function plannedText(report: PlannedReport, prepared: Prepared, how: Plan
   const { totals, calls } = report;
   const operation = OPERATIONS[report.operation];
   const lines = [
-    `${report.operation}: dry run, nothing was ${how.checked ? 'written' : 'sent'}`,
+    `${wordsOf(report.operation).join(' ')}: dry run, nothing was ${how.checked ? 'written' : 'sent'}`,
     `  rows       ${count(totals.rows)}`,
     `  accepted   ${count(totals.accepted)}`,
     `  invalid    ${count(totals.invalid)}`,

@@ -1,11 +1,12 @@
 import { Command } from 'commander';
 import { OPERATION_NAMES } from '../domain/operation.ts';
 import { accountsCommand } from './accounts-command.ts';
+import { wordsOf } from './command-words.ts';
 import { completionCommand } from './completion-command.ts';
 import { demoCommand } from './demo-command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { jobCommands } from './job-commands.ts';
-import { operationCommand, wordsOf } from './operation-command.ts';
+import { operationCommand } from './operation-command.ts';
 import { retryCommand } from './retry-command.ts';
 import { simulateCommand } from './simulate-command.ts';
 import { tellAllProblems } from './usage.ts';

@@ -77,19 +77,19 @@ export function readingLine({ rows, bytes: taken }: { rows: number; bytes: numbe
 }
 
 /** A running job: rows and time left, then calls, then rows that did not pass and what keeps it back, if there are. */
-export function jobLines(operation: string, pace: Pace): Part[][] {
+export function jobLines(command: string, pace: Pace): Part[][] {
   const { totals, calls } = pace.job;
   const done = totals.accepted - totals.open;
   const percent = totals.accepted === 0 ? 100 : Math.floor((100 * done) / totals.accepted);
   const first: Part[] = [
-    operation,
+    command,
     { text: bar(percent), style: 'green' },
     `${percent} %`,
     `${count(done)}/${count(totals.accepted)} rows`,
     ...(pace.secondsLeft === null ? [] : [`${duration(pace.secondsLeft)} left`]),
   ];
   const allCalls = calls.made + pace.callsLeft;
-  const indent = ' '.repeat(operation.length);
+  const indent = ' '.repeat(command.length);
   const second: Part[] = [
     indent,
     // More than planned is a guess: of how many calls have to be made again, or of pages that are not known yet.

@@ -4,6 +4,7 @@ import { ceilingOf, type Limits } from '../domain/frequency.ts';
 import { OPERATIONS } from '../domain/operation.ts';
 import type { Status } from '../domain/outcome.ts';
 import type { Report } from '../results/report.ts';
+import { wordsOf } from './command-words.ts';
 import { count, duration, plural } from './figures.ts';
 import { fold } from './fold.ts';
 import { type Called, nextSteps } from './next-steps.ts';
@@ -71,7 +72,8 @@ export function reportText(
   const accounts = mostFirst(report.accounts ?? {}).map(([name, rows]) => row(name, rows));
   const steps = told ? nextSteps(report, called) : [];
   return [
-    `${report.operation} ${report.job}: ${painted(state, STYLE[state])}`,
+    `${wordsOf(report.operation).join(' ')}: ${painted(state, STYLE[state])}`,
+    `  job ${report.job}`,
     ...(report.retryOf ? [`  retry of ${report.retryOf}`] : []),
     ...(report.reason ? wrapped(report.reason) : []),
     '',
@@ -87,8 +89,8 @@ export function reportText(
     '',
     ...callLines(report, tuning),
     ...rate,
-    ...(report.results ? [`  results  ${report.results}`] : []),
-    ...(report.rejects ? [`  rejects  ${report.rejects}`] : []),
+    ...fileLines('results', report.results),
+    ...fileLines('rejects', report.rejects),
     ...section(
       steps.length > 0 ? ['next:', ...steps.flatMap(({ command, why }) => [`  ${command}`, ...wrapped(why)])] : [],
     ),
@@ -111,6 +113,13 @@ function callLines({ calls, seconds, operation, state }: Report, tuning: TextOpt
     `  time     ${duration(seconds)}${over ? '' : ' so far'}; ` +
       `${plural(made, 'call')} at ${count(Math.round(limit))} a second ${made === 1 ? 'takes' : 'take'} ${made < limit ? 'less than 1 s' : duration(made / limit)}`,
   ];
+}
+
+/** A path in one piece, on a line of its own where that is too long. */
+function fileLines(name: string, path: string | null): string[] {
+  if (path === null) return [];
+  const line = `  ${name}  ${path}`;
+  return line.length < 80 ? [line] : [`  ${name}`, `    ${path}`];
 }
 
 /** A long text in lines of 80 columns, indented below its heading. */

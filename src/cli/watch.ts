@@ -6,6 +6,7 @@ import type { Outlook } from '../jobs/outlook.ts';
 import { within } from '../redis/in-time.ts';
 import { AWAY_MS } from '../redis/presence.ts';
 import type { Report } from '../results/report.ts';
+import { wordsOf } from './command-words.ts';
 import { openPace } from './pace.ts';
 import { awayLine, jobLines, type Progress } from './progress.ts';
 
@@ -32,7 +33,7 @@ export async function watch(befriend: Befriend, job: Job, { progress, here, sign
       }
       if (over.signal.aborted) return;
       const { status, outlook } = await answer;
-      progress.show(...jobLines(status.operation, paceOf(status, outlook, performance.now())));
+      progress.show(...jobLines(wordsOf(status.operation).join(' '), paceOf(status, outlook, performance.now())));
     }
   };
   try {

@@ -75,7 +75,7 @@ test('the report for people counts both; a dirty file is accounted for and ends 
   const path = fileOf('dirty.csv', ['account,name', 'u1,x', 'u7,y', 'bad id,z', 'u1,again']);
   const { code, stdout, stderr } = await place.run('accounts', 'check', path);
   expect(code).toBe(1);
-  expect(stdout).toMatch(/accounts-check accounts-check-[\w-]+: completed/);
+  expect(stdout).toMatch(/^accounts check: completed\n {2}job accounts-check-[\w-]+$/m);
   expect(stdout).toMatch(/Imported +1\n +NotImported +1\n/);
   expect(stdout).toMatch(/invalid +1 /);
   expect(stdout).toMatch(/duplicate +1 /);
@@ -104,4 +104,5 @@ test('accounts without a word says what there is', async () => {
   const { code, stdout, stderr } = await place.run('accounts');
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   expect(stderr).toContain('check [options] <file>');
+  expect(stderr).toMatch(/^befriend: accounts alone does nothing: .*accounts import FILE\?$/m);
 });

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { wordsOf } from '../../src/cli/operation-command.ts';
+import { wordsOf } from '../../src/cli/command-words.ts';
 import type { Accepts, DirtyCase } from '../intake/dirty/case.ts';
 import { ACCEPTED, REFUSED } from '../intake/dirty/corpus.ts';
 import { COMPRESSED_LIMIT, type Finished, outcomesIn, type Workplace, workplace } from '../support/command.ts';
@@ -232,7 +232,7 @@ describe('--rejects -', () => {
     writeFileSync(join(place.dir, 'bad.csv'), bad);
     const { code, stdout, stderr } = await place.run('import', 'bad.csv', '--rejects', '-');
     expect({ code, rejects: parsed(stdout) }).toEqual({ code: 1, rejects: wanted });
-    expect(stderr).toMatch(/^import import-\S+: completed$/m);
+    expect(stderr).toMatch(/^import: completed$/m);
     expect(existsSync(join(place.dir, '-'))).toBe(false);
   });
 });

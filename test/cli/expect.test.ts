@@ -169,7 +169,7 @@ describe('a job that the failure brake stopped', () => {
   test('ends its command with 3, and the report says what to do', async () => {
     const { code, stdout } = await place.run('import', 'mistaken.csv');
     expect(code).toBe(3);
-    const [, id = ''] = /^import (\S+): stopped\n {6}failure brake: /.exec(stdout) ?? [];
+    const [, id = ''] = /^import: stopped\n {2}job (\S+)\n {6}failure brake: /.exec(stdout) ?? [];
     job = id;
     const next = stdout.slice(stdout.indexOf('next:'));
     expect([...next.matchAll(/^ {2}(befriend .+)$/gm)].map(([, command]) => command)).toEqual([

@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { wordsOf } from '../../src/cli/operation-command.ts';
+import { wordsOf } from '../../src/cli/command-words.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import type { OperationName } from '../../src/domain/operation.ts';
 import { COMPRESSED_LIMIT, type Workplace, workplace } from '../support/command.ts';

@@ -74,7 +74,8 @@ const EVERYTHING: Partial<Report> = {
 
 test('completed, with everything that may come of rows', () => {
   expect(linesOf(EVERYTHING)).toEqual([
-    'add import-20261121-100000-4f2a1b2c: completed',
+    'add: completed',
+    '  job import-20261121-100000-4f2a1b2c',
     '',
     '  rows         12,345,678',
     '  invalid              20  not accepted: see the rejects file',
@@ -136,7 +137,7 @@ test('a check compared with what was expected; reads that settled rows in doubt'
   };
   const text = (unexpected: number, expected: RelationName[]) =>
     reportText(report({ ...given, unexpected }), { tuning: TUNING, stream: stream(false), called: { expected } });
-  expect(text(1, ['BothWay']).split('\n').slice(5, 12)).toEqual([
+  expect(text(1, ['BothWay']).split('\n').slice(6, 13)).toEqual([
     '',
     '  BothWay           9  each has the other',
     '  AWithB            1  from has to, and to has not from',
@@ -150,7 +151,8 @@ test('a check compared with what was expected; reads that settled rows in doubt'
 
 test('completed without a fault: only what there is', () => {
   expect(linesOf({})).toEqual([
-    'import import-20261121-100000-4f2a1b2c: completed',
+    'import: completed',
+    '  job import-20261121-100000-4f2a1b2c',
     '',
     '  rows             10',
     '  accepted         10',
@@ -169,7 +171,8 @@ test('completed without a fault: only what there is', () => {
 
 test('a check counts relations, the commonest first, and says what they are', () => {
   expect(linesOf({ operation: 'check', relations: { AWithB: 1, BothWay: 6, BWithA: 1, NoRelation: 2 } })).toEqual([
-    'check import-20261121-100000-4f2a1b2c: completed',
+    'check: completed',
+    '  job import-20261121-100000-4f2a1b2c',
     '',
     '  rows             10',
     '  accepted         10',
@@ -196,7 +199,8 @@ test('a check of accounts counts both, and says how to find the missing ones; it
       seconds: 4.6,
     }),
   ).toEqual([
-    'accounts-check import-20261121-100000-4f2a1b2c: completed',
+    'accounts check: completed',
+    '  job import-20261121-100000-4f2a1b2c',
     '',
     '  rows             10',
     '  accepted         10',
@@ -228,7 +232,8 @@ test('stopped: why, what is open, what to do', () => {
       results: null,
     }),
   ).toEqual([
-    'import import-20261121-100000-4f2a1b2c: stopped',
+    'import: stopped',
+    '  job import-20261121-100000-4f2a1b2c',
     '      code 70009, the UserSig was signed with another key: check',
     '      CHAT_SECRET_KEY (or CHAT_USERSIG) against the console, copied whole (the',
     '      service said: signature mismatch)',
@@ -252,7 +257,8 @@ test('stopped: why, what is open, what to do', () => {
 
 test('paused', () => {
   expect(linesOf({ state: 'paused', reason: 'interrupted', totals: totalsOf(intake(10), { ok: 9 }) })).toEqual([
-    'import import-20261121-100000-4f2a1b2c: paused',
+    'import: paused',
+    '  job import-20261121-100000-4f2a1b2c',
     '      interrupted',
     '',
     '  rows             10',
@@ -283,7 +289,8 @@ test('running: seen from elsewhere', () => {
       results: null,
     }),
   ).toEqual([
-    'import import-20261121-100000-4f2a1b2c: running',
+    'import: running',
+    '  job import-20261121-100000-4f2a1b2c',
     '',
     '  rows         2,000,000',
     '  accepted     2,000,000',
@@ -304,7 +311,8 @@ test('running: seen from elsewhere', () => {
 
 test('cancelled: what was never sent', () => {
   expect(linesOf({ state: 'cancelled', totals: totalsOf(intake(10), { ok: 4, skipped: 6 }) })).toEqual([
-    'import import-20261121-100000-4f2a1b2c: cancelled',
+    'import: cancelled',
+    '  job import-20261121-100000-4f2a1b2c',
     '',
     '  rows             10',
     '  accepted         10',
@@ -326,7 +334,7 @@ test('cancelled: what was never sent', () => {
 
 test('the rows that are ok are counted also where there is none', () => {
   const lines = linesOf({ totals: totalsOf(intake(2), { failed: 2 }), codes: { 30014: 2 } });
-  expect(lines.slice(2, 7)).toEqual([
+  expect(lines.slice(3, 8)).toEqual([
     '  rows              2',
     '  accepted          2',
     '    ok              0  done',
@@ -343,7 +351,8 @@ test('a retry names the job whose rows these are', () => {
       codes: { 30014: 1 },
     }),
   ).toEqual([
-    'import import-20261121-100000-4f2a1b2c: completed',
+    'import: completed',
+    '  job import-20261121-100000-4f2a1b2c',
     '  retry of import-20261120-090000-00c0ffee',
     '',
     '  rows              2',
@@ -405,7 +414,7 @@ test('colours are for terminals, and change no letter', () => {
   }
   const painted = textOf({ totals }, true).split('\n');
   expect(painted.filter((line) => line.includes('\u001b'))).toEqual([
-    `import ${JOB}: ${green('completed')}`,
+    `import: ${green('completed')}`,
     yellow('  invalid           2  not accepted: see the rejects file'),
     red("    failed          3  the service's code says why"),
     yellow('    unknown         2  sent, and what came of it is not known: it may hold'),
@@ -413,7 +422,7 @@ test('colours are for terminals, and change no letter', () => {
   ]);
   expect(STATES.map((state) => textOf({ state }, true).split('\n')[0])).toEqual(
     [green('completed'), red('stopped'), yellow('paused'), yellow('cancelled'), 'running'].map(
-      (state) => `import ${JOB}: ${state}`,
+      (state) => `import: ${state}`,
     ),
   );
 });
@@ -556,4 +565,12 @@ describe('what to do next', () => {
     }
     expect(quoted('plain/x-1.csv')).toBe('plain/x-1.csv');
   });
+});
+
+test('a path that is too long for its line stands on one of its own, in one piece', () => {
+  const path = (length: number) => `${'f'.repeat(length - 6)}.jsonl`;
+  expect(linesOf({ results: path(68), rejects: path(69) })).toContain(`  results  ${path(68)}`);
+  const lines = linesOf({ results: path(69), rejects: path(200) });
+  const at = lines.indexOf('  results');
+  expect(lines.slice(at, at + 4)).toEqual(['  results', `    ${path(69)}`, '  rejects', `    ${path(200)}`]);
 });

@@ -117,7 +117,7 @@ test('a job that is over has no priority to change, and a word that is none is r
   await place.run('cancel', job);
   const late = await place.run('priority', job, 'high');
   expect(late.code).toBe(2);
-  expect(late.stderr).toContain('a job that is cancelled cannot be changed by priority.');
+  expect(late.stderr).toContain('is cancelled: it makes no calls that a priority could share.');
 });
 
 test('the rate in force stands in status with its reason: the code, how long ago, that it recovers', async () => {

@@ -116,6 +116,20 @@ test('jobs are a table, whatever the length of their ids', async () => {
   });
 });
 
+test('on a terminal the table keeps within its width: name and origin on lines of their own', async () => {
+  const { report } = await place.report('check', 'friends.csv', '--name', 'one of several checks of friends, by hand');
+  const { report: again } = await place.report('retry', report.job, '--all', '--name', 'again');
+  const { stdout } = await bash(`script -qec '"${process.execPath}" "${BEFRIEND}" jobs' /dev/null`, { TERM: 'xterm' });
+  const lines = stdout.replaceAll('\r', '').trimEnd().split('\n');
+  expect(lines.slice(0, 5)).toEqual([
+    `${again.job}   completed  1/1 rows, 1 failed`,
+    '    again',
+    `    retry of ${report.job}`,
+    `${report.job}   completed  2/2 rows, 1 failed`,
+    '    one of several checks of friends, by hand',
+  ]);
+});
+
 describe('--json', () => {
   const parse = async <T>(line: string): Promise<{ code: number | null; object: T }> => {
     const { code, stdout } = await bash(line);
@@ -133,6 +147,16 @@ describe('--json', () => {
     expect(await parse<Report>(`befriend cancel ${job} --json`)).toMatchObject({
       code: 2,
       object: { state: 'completed' },
+    });
+  });
+
+  test.each(['pause', 'resume', 'cancel'])('%s of a job that is over: one message, exit code 2', async (name) => {
+    expect(await bash(`befriend ${name} ${job}`)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr:
+        `befriend: Job ${job} is completed: nothing to ${name}. befriend retry ${job} runs rows that did not pass ` +
+        'again, as a new job.\n',
     });
   });
 
