@@ -2,20 +2,19 @@ import { Argument, Command } from 'commander';
 import type { Befriend } from '../befriend.ts';
 import type { Job } from '../job.ts';
 import { ROLES } from '../jobs/roles.ts';
-import { callsLeft } from '../domain/forecast.ts';
-import { type JobState, type JobStatus, type Priority, TRANSITIONS } from '../domain/job.ts';
+import { type JobState, type Priority, TRANSITIONS } from '../domain/job.ts';
 import { OPERATIONS } from '../domain/operation.ts';
 import { ACCOUNT_STATUSES, type AccountStatus, type Outcome, type Status, STATUSES } from '../domain/outcome.ts';
-import { sharesOf, WEIGHT } from '../domain/shares.ts';
+import { WEIGHT } from '../domain/shares.ts';
 import { reachText, type Stranger } from '../jobs/whereabouts.ts';
 import { exitCodeOf } from '../results/report.ts';
 import { type CliContext, EXIT, readContext, tell, UsageError, withBefriend } from './context.ts';
 import { wordsOf } from './command-words.ts';
 import { count } from './figures.ts';
-import { fold } from './fold.ts';
+import { jobTable, sharesAmong } from './job-table.ts';
 import { listOption } from './list-option.ts';
 import { openProgress } from './progress.ts';
-import { percent, rateInForce, rateLines } from './rate-in-force.ts';
+import { rateInForce, rateLines } from './rate-in-force.ts';
 import { printMatching } from './deliver.ts';
 import { compared, neverAnswered, relationNameOf, type RelationName, relationOption } from './relations.ts';
 import { reportText } from './report-text.ts';
@@ -76,53 +75,6 @@ function strangersLine(strangers: readonly Stranger[]): string {
   const last = strangers.at(-1) as Stranger;
   const more = strangers.length === 1 ? '' : ` and ${count(strangers.length - 1)} more`;
   return `not listed: ${last.job}${more}, which this Redis does not know; submitted with ${reachText(last)}`;
-}
-
-/** Which share of its command's calls each job has now; null where it does not run. */
-function sharesAmong(all: readonly JobStatus[]): (number | null)[] {
-  const commandOf = ({ operation }: JobStatus) => OPERATIONS[operation].command;
-  const running = all.filter(({ state }) => state === 'running');
-  return all.map((job) => {
-    if (job.state !== 'running') return null;
-    const beside = running.filter((other) => commandOf(other) === commandOf(job));
-    const share = sharesOf(
-      beside.map(({ priority, calls, closed }) => ({ priority, callsLeft: callsLeft({ ...calls, closed }) })),
-    );
-    return share[beside.indexOf(job)]!;
-  });
-}
-
-/** On a terminal within its width; else a line a job, for programs that read lines. */
-function jobTable(
-  all: readonly JobStatus[],
-  shares: readonly (number | null)[],
-  { isTTY, columns }: NodeJS.WriteStream,
-): string {
-  const longest = Math.max(...all.map(({ id }) => id.length));
-  const width = isTTY ? (columns || 80) - 1 : Infinity;
-  return all.map((job, n) => `${jobLine(job, shares[n]!, { longest, width })}\n`).join('');
-}
-
-function jobLine(
-  { id, name, state, priority, totals, retryOf }: JobStatus,
-  share: number | null,
-  { longest, width }: { longest: number; width: number },
-): string {
-  const done = totals.accepted - totals.open;
-  const bad = (['failed', 'unknown', 'skipped'] as const).filter((word) => totals[word] > 0);
-  const noted = bad.map((word) => `, ${count(totals[word])} ${word}`).join('');
-  const over = state === 'completed' || state === 'cancelled';
-  const apart = over || (priority === 'normal' && (share === null || share === 1)) ? '' : `, ${priority} priority`;
-  const part = share === null || share === 0 || share === 1 ? '' : `: ${percent(share)} of the calls`;
-  const what = `${id.padEnd(longest)}  ${state.padEnd(9)}  ${count(done)}/${count(totals.accepted)} rows${noted}${apart}${part}`;
-  const more = [
-    ...(name === id || name === '' ? [] : [name]),
-    ...(retryOf === undefined ? [] : [`retry of ${retryOf}`]),
-  ];
-  const line = [what, ...more].join('  ');
-  return line.length <= width
-    ? line
-    : [what, ...more.map((text) => `    ${text}`)].map((text) => fold(text, width, '    ')).join('\n');
 }
 
 interface StatusFlags {
