@@ -9,7 +9,7 @@ export function accountsCommand(exit: (code: number) => void): Command {
     .description('ask which accounts the app has, or import them')
     .addHelpText('after', ({ error }) =>
       error
-        ? '\nbefriend: accounts alone does nothing: accounts check FILE or accounts import FILE?'
+        ? '\nbefriend: accounts needs a command: accounts check FILE or accounts import FILE'
         : '\nExample:\n  befriend accounts check accounts.txt',
     );
   for (const operation of OPERATION_NAMES.filter((name) => wordsOf(name).length > 1)) {

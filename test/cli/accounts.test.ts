@@ -104,5 +104,5 @@ test('accounts without a word says what there is', async () => {
   const { code, stdout, stderr } = await place.run('accounts');
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   expect(stderr).toContain('check [options] <file>');
-  expect(stderr).toMatch(/^befriend: accounts alone does nothing: .*accounts import FILE\?$/m);
+  expect(stderr).toMatch(/^befriend: accounts needs a command: .*accounts import FILE$/m);
 });
