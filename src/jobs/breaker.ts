@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { CallResult, Verdict } from '../chat/classify.ts';
 import type { Fault } from '../domain/fault.ts';
 import type { Keys } from './keys.ts';
+import type { Silence } from './probe.ts';
 
 /**
  * Keeps an app quiet while no call of it can pass: no claim of any process is granted then, so that an outage spends no
@@ -26,8 +27,8 @@ export interface Breaker {
 export interface BreakerParts {
   redis: Redis;
   keys: Keys;
-  /** Tries the service with a harmless call; why it got no usable answer, null when it got one. */
-  probe: (signal: AbortSignal) => Promise<string | null>;
+  /** Tries the service with a harmless call. */
+  probe: (signal: AbortSignal) => Promise<Silence>;
   signal: AbortSignal;
   /** Multiplies every pause: 1 in production, less at compressed time. */
   scale: number;
@@ -60,18 +61,23 @@ export function createBreaker({ redis, keys, probe, signal, scale }: BreakerPart
   async function untilAnswered(why: string, mine: boolean): Promise<void> {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, 2 * pause)) {
       await sleep((mine ? pause : SEEN_AFTER_MS) * scale, undefined, { signal });
-      const still = mine ? await probe(signal) : await redis.get(keys.quiet);
-      if (still === null) break;
+      if (mine ? (await probe(signal)).kind === 'answers' : (await redis.get(keys.quiet)) === null) break;
       if (mine) await say(why, LASTS_MS);
     }
     if (mine) await redis.del(keys.quiet);
   }
 
+  /** Again and again until a slot comes, or a call of this process is answered. */
+  async function ask(): Promise<Silence> {
+    const told = await probe(signal);
+    return told.kind === 'unasked' && failed > 0 ? ask() : told;
+  }
+
   async function isOut(): Promise<boolean> {
     if (quiet) return true;
-    const why = await probe(signal);
-    if (why === null) return false;
-    const text = `no answer: ${why}`;
+    const told = await ask();
+    if (told.kind !== 'silent') return false;
+    const text = `no answer: ${told.why}`;
     const first = await redis.set(keys.quiet, text, 'PX', LASTS_MS, 'NX');
     quiet = true;
     // Where Redis fails meanwhile, claims do too; the next calls find out anew.

@@ -88,8 +88,14 @@ async function probe(limiter: Limiter, options: ProbeOptions): Promise<Probed[]>
 /** An API that is up answers sooner: the service itself gives up after 3 s (Chat API 1047/34620). */
 const SILENT_MS = 4000;
 
-/** Why the API gives no usable answer to the harmless call; null when it gives one, or when no slot came to ask it. */
-export async function silenceOf(limiter: Limiter, parts: OnceParts & { signal: AbortSignal }): Promise<string | null> {
+/** What the API is found to do. `unasked`: others' calls hold every slot; if these hang, so would the harmless call. */
+export type Silence = { kind: 'answers' } | { kind: 'silent'; why: string } | { kind: 'unasked' };
+
+/** Whether the API gives a usable answer to the harmless call, or why it does not. */
+export async function silenceOf(
+  limiter: Pick<Limiter, 'take'>,
+  parts: OnceParts & { signal: AbortSignal },
+): Promise<Silence> {
   const patience = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   // From the slot on: that none came says nothing of the API.
@@ -102,10 +108,12 @@ export async function silenceOf(limiter: Limiter, parts: OnceParts & { signal: A
   };
   try {
     const probed = await probeOnce(timed, { ...parts, signal: AbortSignal.any([parts.signal, patience.signal]) });
-    return probed?.verdict.kind === 'unusable' ? probed.verdict.text : null;
+    if (probed === null) return { kind: 'unasked' };
+    const { verdict } = probed;
+    return verdict.kind === 'unusable' ? { kind: 'silent', why: verdict.text } : { kind: 'answers' };
   } catch (error) {
     parts.signal.throwIfAborted();
-    if (patience.signal.aborted) return `silence for ${SILENT_MS / 1000} s`;
+    if (patience.signal.aborted) return { kind: 'silent', why: `silence for ${SILENT_MS / 1000} s` };
     throw error;
   } finally {
     clearTimeout(timer);

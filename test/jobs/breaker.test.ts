@@ -1,9 +1,11 @@
 /** The breaker of an app: real Redis, real service, real probes. */
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { CallResult } from '../../src/chat/classify.ts';
 import type { Fault } from '../../src/domain/fault.ts';
 import { type Breaker, createBreaker, quietOf } from '../../src/jobs/breaker.ts';
 import { silenceOf } from '../../src/jobs/probe.ts';
+import { createLimiter, type Limiter, type Slot } from '../../src/limiter/limiter.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
 import { type TestSimulator, testSimulator } from '../support/simulator.ts';
 import { type BenchParts, callParts, until } from './bench.ts';
@@ -34,8 +36,8 @@ afterAll(async () => {
 const tuning = { windowMs: 50, callTimeoutMs: 5000, holdTokens: false };
 
 /** A breaker of another process for every call. */
-function breaker(): Breaker {
-  const { chat, limiter, now } = parts;
+function breaker(limiter: Pick<Limiter, 'take'> = parts.limiter): Breaker {
+  const { chat, now } = parts;
   return createBreaker({
     redis: server.redis,
     keys: KEYS,
@@ -80,6 +82,64 @@ test('several in a row, and no probe is answered: quiet for everybody, until one
   await simulator.setFaults('none');
   await until(async () => (await quietOf(server.redis, KEYS)) === null);
   expect(await one.heard(PASSED)).toBe(false);
+});
+
+describe('while calls without an answer hold every slot of the probe', () => {
+  const CALLS = 3;
+  /** A limiter without a free slot, and the number of takers that it has seen. */
+  async function taken() {
+    const limiter = createLimiter({
+      redis: server.redis,
+      app: 'breaker',
+      command: randomUUID(),
+      rate: { calls: CALLS, windowMs: 50 },
+      latenessMs: 400,
+      coldSlots: 0,
+      // Their tokens come back only when they are settled.
+      callTimeoutMs: 60_000,
+    });
+    const hung: Slot[] = [];
+    while (hung.length < CALLS) {
+      const slot = await limiter.take();
+      if (slot.mayWrite()) hung.push(slot);
+    }
+    let takers = 0;
+    const counted: Pick<Limiter, 'take'> = {
+      take: (signal) => {
+        takers += 1;
+        return limiter.take(signal);
+      },
+    };
+    return { limiter, hung, counted, takers: () => takers };
+  }
+
+  const threeTimes = async (one: Breaker): Promise<boolean> => {
+    expect([await one.heard(SILENT), await one.heard(SILENT)]).toEqual([false, false]);
+    return one.heard(SILENT);
+  };
+
+  test('it asks on until a slot comes, and then knows', async () => {
+    await down();
+    const { limiter, hung, counted, takers } = await taken();
+    const one = breaker(counted);
+    const found = threeTimes(one);
+    await until(async () => takers() > 1);
+    for (const slot of hung) slot.settled(false);
+    expect(await found).toBe(true);
+    expect(await quietOf(server.redis, KEYS)).toContain('HTTP 502');
+    await limiter.close();
+  }, 30_000);
+
+  test('a call that is answered meanwhile tells as well as the probe', async () => {
+    const { limiter, counted, takers } = await taken();
+    const one = breaker(counted);
+    const found = threeTimes(one);
+    await until(async () => takers() === 1);
+    expect(await one.heard(PASSED)).toBe(false);
+    expect(await found).toBe(false);
+    expect(await quietOf(server.redis, KEYS)).toBeNull();
+    await limiter.close();
+  }, 30_000);
 });
 
 test('an answer of the service, also a bad one, is no silence', async () => {
