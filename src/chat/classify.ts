@@ -47,7 +47,14 @@ export function classify(operation: Operation, items: readonly Item[], answer: A
   const envelope = readEnvelope(answer.body);
   if ('unreadable' in envelope) return wholeCall(items, { kind: 'unreadable', info: envelope.unreadable });
   if (envelope.code === 0 || isPartial(operation, envelope)) return passed(operation, items, envelope);
-  return wholeCall(items, faultOfCall(envelope.code, envelope.info), envelope.requestId);
+  return refused(operation, items, envelope);
+}
+
+/** A call whose envelope says that it failed. Of one item that may be no failure: friends already, none to delete. */
+function refused(operation: Operation, items: readonly Item[], { code, info, requestId }: Envelope): CallResult {
+  const whole = wholeCall(items, faultOfCall(code, info), requestId);
+  const status = items.length === 1 ? operation.special(code, info) : null;
+  return status === null ? whole : { ...whole, verdicts: [{ settlement: { status, code, info } }] };
 }
 
 /** A call whose envelope says that it passed, seen as its operation's answers are shaped. */
@@ -146,7 +153,12 @@ function byItem(operation: Operation, items: readonly Item[], envelope: Envelope
     ...invalid.map((to) => ({ [operation.answerAccount]: to, ResultCode: NOT_IMPORTED, ResultInfo: envelope.info })),
   ]);
   if (verdicts.size === 0 && items.length > 0) {
-    return wholeCall(items, { kind: 'unreadable', info: 'the answer holds none of the items' }, requestId, anomalies);
+    // Names others alone, maybe From_Account: as if it named nobody.
+    const fault: Fault =
+      code === NOT_IMPORTED
+        ? faultOfCall(code, envelope.info)
+        : { kind: 'unreadable', info: 'the answer holds none of the items' };
+    return wholeCall(items, fault, requestId, anomalies);
   }
   const missing: Fault = { kind: 'unreadable', info: 'the answer lacks this item' };
   return {

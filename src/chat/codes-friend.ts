@@ -6,7 +6,6 @@ export const FRIEND_CODES: readonly CodeRow[] = [
     codes: [30001],
     class: 'request',
     scope: 'item',
-    smaller: true,
     meaning: 'a parameter is wrong, or the state forbids it: already a friend, not a friend, body not decodable',
     advice: 'nothing, where the row is `satisfied`; else its info text tells what to correct',
     adviceOf: {
@@ -88,8 +87,9 @@ export const FRIEND_CODES: readonly CodeRow[] = [
   {
     codes: [30011],
     class: 'account',
-    scope: 'from',
-    meaning: 'the From_Account has 32 friend lists already',
+    // Rows that name no list, or lists that are there, pass all the same.
+    scope: 'item',
+    meaning: 'the From_Account has 32 friend lists already, and the row names another one',
     advice: 'use fewer group names per account',
   },
   {

@@ -33,7 +33,7 @@ export interface CodeRow {
   curve?: Curve;
   /** Most calls that may carry the same item, the first included, where it is bounded below the usual. */
   maxAttempts?: number;
-  /** One item may be the cause of the whole call's fault, or its size: smaller calls find out. */
+  /** Of another scope than `item`: one item may be the cause of the whole call's fault all the same, or its size. */
   smaller?: true;
   /** The service gave up on its own work: a write may hold although this code came. */
   outcomeUnknown?: true;
@@ -117,13 +117,24 @@ export function faultOfItem(code: number, info: string): Fault {
 export function faultOfCall(code: number, info: string): Fault {
   const row = rowOfCode(code);
   // A path or query that is wrong is so in every call: a person must look, and no row has failed by it.
-  const asClass = row.class === 'request' && row.scope === 'job' ? 'auth' : row.class;
-  return faultOf(row, asClass, code, info);
+  if (row.class === 'request' && row.scope === 'job') return faultOf(row, 'auth', code, info);
+  // One of its items spoils the call: the request is wrong, and may be right without it.
+  return faultOf(row, isOfItem(row) ? 'request' : row.class, code, info);
 }
 
 /** Whether a call that failed as a whole with this code may pass in parts. */
 export function maySplit(code: number): boolean {
-  return rowOfCode(code).smaller === true;
+  const row = rowOfCode(code);
+  return row.smaller === true || isOfItem(row);
+}
+
+const OF_ITEMS: ReadonlySet<CodeClass> = new Set(['request', 'account', 'done']);
+/** Whose account is missing a lookup tells, in fewer calls than halving. */
+const NOT_IMPORTED = 30003;
+
+/** Whether a whole call that is answered this was so for one of its items, which is final for that one alone. */
+function isOfItem({ scope, class: asClass, codes }: CodeRow): boolean {
+  return scope === 'item' && OF_ITEMS.has(asClass) && !codes.includes(NOT_IMPORTED);
 }
 
 /** Whether an item's code says that no other row of the same From_Account can pass either. */

@@ -162,7 +162,7 @@ function deliver(
 /** The answer of a call that fails as a whole. Anything but a Refusal is a bug of the simulator and goes on. */
 function refusal(error: unknown): Answer {
   if (!(error instanceof Refusal)) throw error;
-  return { code: error.code, info: error.message, fields: '' };
+  return { code: error.code, info: error.message, fields: error.fields };
 }
 
 /** Text of an answer that gets to the client, which the ledger counts. */

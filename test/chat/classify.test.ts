@@ -231,6 +231,12 @@ describe('a call answered 30003', () => {
     expect(short(got)).toEqual(['unreadable', 'failed 30003']);
   });
 
+  test('with From_Account alone in Invalid_Account is as without: a lookup finds who is missing', () => {
+    const got = classify(imports, itemsOf('a', 'b'), fail(30003, 'Err', { Invalid_Account: ['from'] }));
+    expect(got.fault).toEqual(faultOfCall(30003, 'Err'));
+    expect(short(got)).toEqual(['failed 30003', 'failed 30003']);
+  });
+
   test('an account that is both good and invalid is unreadable', () => {
     const got = classify(imports, itemsOf('a'), fail(30003, '', { ResultItem: [result('a')], Invalid_Account: ['a'] }));
     expect(short(got)).toEqual(['unreadable']);
@@ -243,6 +249,24 @@ describe('a call answered 30003', () => {
     expect(short(classify(imports, itemsOf('a'), fail(30006, '', { ResultItem: [result('a')] })))).toEqual([
       'transient 30006',
     ]);
+  });
+});
+
+describe('a call of one item that fails as a whole', () => {
+  test.each([
+    ['add', 30001, 'Err_SNS_FriendAdd_Friend_Exist', 'satisfied 30001'],
+    ['add', 30539, '', 'pending 30539'],
+    ['delete', 31704, '', 'satisfied 31704'],
+    ['delete', 30001, 'Err_SNS_FriendDelete_Not_Friend', 'satisfied 30001'],
+    ['delete', 30001, 'other', 'failed 30001'],
+    ['import', 31704, '', 'failed 31704'],
+  ] as const)('is answered as the item: %s, %i %s: %s', (name, code, info, word) => {
+    const operation = OPERATIONS[name];
+    const got = classify(operation, itemsOf('a'), fail(code, info));
+    expect(short(got)).toEqual([word]);
+    // The call has failed all the same: were there several, none of them was answered.
+    expect(got.fault).toMatchObject({ kind: 'malformed', code });
+    expect(short(classify(operation, itemsOf('a', 'b'), fail(code, info)))).toEqual(Array(2).fill(`failed ${code}`));
   });
 });
 

@@ -20,9 +20,12 @@ const EXPECTED: [call: Expected, item: Expected, codes: number[]][] = [
   ['credentials', 'credentials', [70015, 70016, 70018, 70019, 70020, 70050, 70051, 70052, 70114, 70346, 70347, 70398]],
   ['credentials', 'credentials', [70403, 71000, 72000, 72001, 72002, 72011, 72012, 80005]],
   ['credentials', 'account', [30002, 70107]],
-  ['account', 'account', [30003, 30009, 30010, 30011, 30012, 30013, 30014, 30515, 30516, 30525, 31211, 32216, 70399]],
-  ['account', 'account', [30539, 31704]],
-  ['account', 'account', range(38000, 39000)],
+  // Of From_Account; or of an account that a lookup finds.
+  ['account', 'account', [30003, 30009, 30010, 30013]],
+  // Of one item, which spoils a call that is refused as a whole.
+  ['malformed', 'account', [30011, 30012, 30014, 30515, 30516, 30525, 31211, 32216, 70399]],
+  ['malformed', 'account', [30539, 31704]],
+  ['malformed', 'account', range(38000, 39000)],
   ['unknown-code', 'unknown-code', range(30015, 30028)],
 ];
 

@@ -68,7 +68,9 @@ const FRIEND: readonly Line[] = [
   { codes: [30007], ...both('retry', unsure(ATTEMPTS)) },
   { codes: [30012, 30014, 30515, 30516, 30525, 31211, 32216], ...both('account', fails()) },
   // So do all others of the same From_Account: they end with the code too, and none is sent again.
-  { codes: [30009, 30010, 30011, 30013], ...both('account', fails()) },
+  { codes: [30009, 30010, 30013], ...both('account', fails()) },
+  // Those that name no new list pass.
+  { codes: [30011], ...both('account', fails()) },
   { codes: [38000, 38500, 39000], ...both('account', fails()) },
   // Reserved, explained on no page; or not even listed.
   { codes: [30015, 30021, 30028, 30520], call: ['unknown', triesAndStops(2)], item: ['unknown', fails(2)] },
@@ -86,6 +88,9 @@ const FRIEND: readonly Line[] = [
 const RENEWED = [70001, 70052];
 const LEFT_ALONE = 70050;
 const TOO_FAST = [60007, 60011, 60018, 60019];
+
+/** They speak of one item, and for good: of a whole call all the same. */
+const OF_ITEMS = [30001, 30005, 30011, 30012, 30014, 30515, 30516, 30525, 30614, 31211, 31804, 32216, 38000, 70399];
 
 const LINES = [...PUBLIC, ...FRIEND];
 
@@ -159,13 +164,31 @@ describe('a job that is answered it', () => {
   test('for several rows: parts are tried where one may be the cause', async () => {
     await expectAsMust([
       // Together, then each alone.
-      ...of('envelope', [60003, 70206, 70402, 30001], { rows: 2, sends: 2, attempts: 1, end: 'failed' }),
-      ...of('envelope', [60002, 60015, 70404, 30005, 30614, 31804], { rows: 2, sends: 1, end: 'failed' }),
+      ...of('envelope', [60003, 70206, 70402], { rows: 2, sends: 2, attempts: 1, end: 'failed' }),
+      ...of('envelope', OF_ITEMS, { rows: 2, sends: 2, attempts: 1, end: 'failed' }),
+      ...of('envelope', [60002, 60015, 70404], { rows: 2, sends: 1, end: 'failed' }),
+      // So is what is no failure of the one that is meant.
+      ...of('envelope', [31704], { operation: 'delete', rows: 2, sends: 2, attempts: 1, end: 'satisfied' }),
+      ...of('envelope', [30539], { operation: 'add', rows: 2, sends: 2, attempts: 1, end: 'pending' }),
+      // Of From_Account: of every row of the call.
+      ...of('envelope', [30009, 30010, 30013], { rows: 2, sends: 1, end: 'failed' }),
       // Twice together, then alone until three calls have spent an attempt: the one that made them smaller has not.
       ...of('envelope', [60008], { rows: 2, sends: 4, attempts: 3, end: 'failed', lookups: 1 }),
       // Whose account is missing is asked; all are there, so it is said once more and believed.
       ...of('envelope', [30003], { rows: 2, sends: 2, attempts: 1, end: 'failed', lookups: 1 }),
       ...of('envelope', [60020, 60009, 30004, 70107], { rows: 2, sends: 1, end: 'stopped' }),
+    ]);
+  });
+
+  test('as the whole call’s, of one row: what it means for that row', async () => {
+    const exist = (operation: 'import' | 'add') => ({ info: `Err_SNS_Friend${operation}_Friend_Exist`, operation });
+    const one = { sends: 1, end: 'satisfied' } as const;
+    await expectAsMust([
+      ...of('envelope', [30001], { ...one, ...exist('import') }),
+      ...of('envelope', [30001], { ...one, ...exist('add'), options: { single: true } }),
+      ...of('envelope', [30001], { ...one, ...exist('add'), lookups: 1, end: 'failed' }),
+      ...of('envelope', [30539], { operation: 'add', sends: 1, end: 'pending' }),
+      ...of('envelope', [31704], { operation: 'delete', ...one }),
     ]);
   });
 

@@ -125,6 +125,13 @@ describe('2 missing-to', () => {
     expect(answer.ResultItem?.map((item) => item.To_Account)).toEqual(['b', 'c']);
     expect(made).toEqual(['b', 'c']);
   });
+  test('envelope with items: a missing From is named as well', () => {
+    const service = turned('missing-to', 'envelope-with-items');
+    expect(service.call('friend_import', adding('gone', ['b']))).toMatchObject({
+      ErrorCode: 30003,
+      Invalid_Account: ['gone'],
+    });
+  });
   test('envelope only', () => {
     const { answer, made } = answered('envelope-only');
     expect(answer).toMatchObject({ ActionStatus: 'FAIL', ErrorCode: 30003 });

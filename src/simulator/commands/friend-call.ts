@@ -74,10 +74,15 @@ export function fromOf(body: Record<string, unknown>): string {
   return from;
 }
 
-/** A From_Account that is not imported makes the whole call fail. */
+/** A From_Account that is not imported makes the whole call fail. The older shape names it as it names any other. */
 export function refuseMissing(from: string, context: Context): void {
-  if (!context.exists(from)) throw new Refusal(codeOfMissing(from, context), 'Err_Sns_Invalid_Account');
+  if (context.exists(from)) return;
+  const code = codeOfMissing(from, context);
+  const named = code === 30003 && context.switches['missing-to'] === 'envelope-with-items';
+  throw new Refusal(code, 'Err_Sns_Invalid_Account', named ? invalidField([from]) : '');
 }
+
+const invalidField = (accounts: readonly string[]): string => `"Invalid_Account":${JSON.stringify(accounts)},`;
 
 function codeOfMissing(id: string, context: Context): number {
   return context.switches['30002-meaning'] === 'account-illegal' && !isPossibleUserId(id) ? 30002 : 30003;
@@ -117,8 +122,7 @@ function answerItems<Item extends { to: string; wrong: string | null }>(
   counts.applied += tally.applied;
   const answer = { fields: tally.json(rules.answerField), items: tally.codes };
   if (invalid.length === 0) return { ...answer, code: 0, info: tally.allDone ? (rules.successInfo ?? '') : '' };
-  const fields = `${answer.fields}"Invalid_Account":${JSON.stringify(invalid)},`;
-  return { ...answer, fields, code: 30003, info: 'Err_Sns_Invalid_Account' };
+  return { ...answer, fields: answer.fields + invalidField(invalid), code: 30003, info: 'Err_Sns_Invalid_Account' };
 }
 
 /** What comes before the rules: busy lists, missing accounts, faults of the plan. */
