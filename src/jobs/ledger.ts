@@ -251,7 +251,7 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
     async steer(job, event, reason, force = false) {
       const { from, to } = TRANSITIONS[event];
       const args = [event, to, reason, force ? 1 : 0, ...from];
-      const [changed, answer] = await steerScript(redis, [keys.job(job), keys.events], args);
+      const [changed, answer] = await steerScript(redis, [keys.job(job), keys.events, keys.bars(job)], args);
       const state = String(answer);
       if (state === '') return null;
       if (state === 'braked') return { changed: false, state: 'stopped', braked: true };

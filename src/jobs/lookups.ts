@@ -100,7 +100,7 @@ function found(open: OpenItem, read: Settlement, { judge, ofMissing }: Verificat
   // What another refusal of the read than "not imported" means nobody knows.
   if (read.status !== 'ok' && read.code !== NOT_IMPORTED) return lastWord(open);
   const says = read.status === 'ok' ? judge(read) : ofMissing;
-  return open.answer === null ? foundUnanswered(open, says, command) : foundAnswered(open.answer, says, command);
+  return open.answer === null ? foundUnanswered(open, says, command) : foundAnswered(open, open.answer, says, command);
 }
 
 type Says = ReturnType<Verification['judge']>;
@@ -115,8 +115,11 @@ function foundUnanswered(open: OpenItem, says: Says, command: string): Settlemen
   return { status: 'failed', code, info, fault: `${why}; ${command}: it does not hold` };
 }
 
-function foundAnswered(answer: Settlement, says: Says, command: string): Settlement {
-  if (says === 'holds') return answer.status === 'failed' ? { ...answer, status: 'satisfied' } : answer;
+function foundAnswered({ item }: OpenItem, answer: Settlement, says: Says, command: string): Settlement {
+  // Fields were asked for as well, and refused: a friendship that is there may be one of before.
+  if (says === 'holds') {
+    return answer.status === 'failed' && item.fields === undefined ? { ...answer, status: 'satisfied' } : answer;
+  }
   // Answered 0, and not there: the request was stored, now or before, and waits for the peer.
   if (answer.status === 'ok') return { ...answer, status: 'pending' };
   return { ...answer, status: 'failed', fault: `${command}: it does not hold` };

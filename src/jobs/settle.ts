@@ -6,7 +6,7 @@ import type { Item } from '../domain/chunk.ts';
 import { type Fault, mayHold } from '../domain/fault.ts';
 import type { Operation, OperationOptions } from '../domain/operation.ts';
 import type { Settlement } from '../domain/outcome.ts';
-import { type Bar, barOf, barred } from './bar.ts';
+import { type Bar, barOf } from './bar.ts';
 import { lastWord } from './last-word.ts';
 import type { Lessons, OpenItem } from './open-items.ts';
 
@@ -90,15 +90,15 @@ export function settleCall(
     settleItem(open, verdicts[place] as Verdict, { callFault, spared }, settled, context),
   );
   settled.open.push(...waiting);
-  settled.bar = barOf(carried, verdicts);
-  const bar =
-    settled.bar ?? (settled.lessons.refusedAlone >= REFUSED_ALONE ? malformedForAll(verdicts, context) : null);
-  return bar === null ? settled : applyBar(settled, bar, context);
+  settled.bar = barOf(verdicts);
+  if (settled.bar !== null) return endAll(settled, settled.bar.settlement, notSent, context);
+  const sameForAll = settled.lessons.refusedAlone >= REFUSED_ALONE ? ofAllAlone(verdicts, context) : null;
+  return sameForAll === null ? settled : endAll(settled, sameForAll, () => NOT_TRIED, context);
 }
 
 /** What a chunk ends with whose From_Account was barred by another chunk: nothing more is sent. */
 export function settleBarred(open: readonly OpenItem[], bar: Bar, context: SettleContext): Settled {
-  return applyBar({ ...nothing(), lessons: context.lessons, open: [...open] }, bar, context);
+  return endAll({ ...nothing(), lessons: context.lessons, open: [...open] }, bar.settlement, notSent, context);
 }
 
 /** What a cancelled job's open items end with: nothing is called for them any more. */
@@ -200,16 +200,23 @@ function settleItem(
 }
 
 /** No further call of the operation for this item: its last word, or a read that finds it. */
-function end(open: OpenItem, into: Settled, { operation, options, policy }: SettleContext): void {
-  // A refusal may be the answer to what an unanswered write has done already.
-  const inDoubt =
-    open.answer === null
-      ? open.unanswered
-      : operation.doubts(open.answer, options) || (open.unanswered && open.answer.status === 'failed');
-  if (inDoubt && !options.noVerify && operation.verification(options) !== null) {
-    into.open.push({ ...open, step: 'verify' });
-    into.delayMs = Math.max(into.delayMs, verifyDelay(open, policy));
-  } else into.settled.push(settledItem(open, open.answer ?? lastWord(open)));
+function end(open: OpenItem, into: Settled, context: SettleContext): void {
+  const { operation, options } = context;
+  const { answer, unanswered } = open;
+  // A refusal may be the answer to what an unanswered write has done already. What no read tells of (update, delete-all)
+  // would be answered 0 again.
+  const refusedLater = unanswered && answer?.status === 'failed' && operation.verification(options) !== null;
+  const inDoubt = answer === null ? unanswered : refusedLater || operation.doubts(answer, options);
+  if (inDoubt && verifies(context)) verify(open, into, context);
+  else into.settled.push(settledItem(open, answer === null || refusedLater ? lastWord(open) : answer));
+}
+
+const verifies = ({ operation, options }: SettleContext): boolean =>
+  !options.noVerify && operation.verification(options) !== null;
+
+function verify(open: OpenItem, into: Settled, { policy }: SettleContext): void {
+  into.open.push({ ...open, step: 'verify' });
+  into.delayMs = Math.max(into.delayMs, verifyDelay(open, policy));
 }
 
 /**
@@ -220,23 +227,39 @@ function verifyDelay({ answer }: OpenItem, { serviceLimitMs }: Policy): number {
   return answer === null ? 2 * serviceLimitMs : serviceLimitMs;
 }
 
-/** Settles every item that waits for a call of the operation which the bar makes pointless. */
-function applyBar(settled: Settled, bar: Bar, context: SettleContext): Settled {
+/**
+ * Settles every item that waits for a call of the operation: what others were answered makes that pointless. An answer
+ * that says of one row that its state holds, or may hold, says so of no other: a read tells.
+ */
+function endAll(settled: Settled, said: Settlement, why: (item: OpenItem) => string, context: SettleContext): Settled {
   const after: Settled = { ...settled, open: [] };
+  const doubted = !isRefusal(said, context);
   for (const item of settled.open) {
-    if (item.step === 'verify' || !barred(item, bar)) after.open.push(item);
+    if (item.step === 'verify') after.open.push(item);
     else if (item.unanswered) end(item, after, context);
-    else after.settled.push(settledItem(item, bar.settlement));
+    else if (doubted) verify({ ...item, answer: said }, after, context);
+    else after.settled.push(settledItem(item, { ...said, fault: why(item) }));
   }
   return after;
 }
 
+const isRefusal = (said: Settlement, { operation, options }: SettleContext): boolean =>
+  said.status === 'failed' && !operation.doubts(said, options);
+
+/** Why a row of a barred From_Account ends. It may have been sent before, beside the one whose answer is the bar. */
+function notSent({ attempts, fault }: OpenItem): string {
+  const again = attempts > 0 || (fault !== null && !neverSent(fault));
+  return `not sent${again ? ' again' : ''}: another row of the same From_Account was answered this`;
+}
+
 const NOT_TRIED = 'refused in one call with others, and not tried alone: those that were tried so were refused too';
 
-/** One item after the other is refused alone, none passes: so would the rest. */
-function malformedForAll([verdict]: readonly Verdict[], { operation, options }: SettleContext): Bar | null {
-  const tells = verdict !== undefined && 'settlement' in verdict && !operation.doubts(verdict.settlement, options);
-  return tells ? { settlement: { ...verdict.settlement, fault: NOT_TRIED }, groupsOnly: false } : null;
+/** One item after the other is refused alone, none passes: what the last one was answered is meant for the rest too. */
+function ofAllAlone([verdict]: readonly Verdict[], context: SettleContext): Settlement | null {
+  if (verdict === undefined || !('settlement' in verdict)) return null;
+  const said = verdict.settlement;
+  // No read tells whose request waits for its peer.
+  return isRefusal(said, context) || (said.status !== 'pending' && verifies(context)) ? said : null;
 }
 
 /** Waiting is not failing: a call that was throttled, refused or never left spends no attempt. */

@@ -1,6 +1,7 @@
 --[[ steer.lua: change the state of a job, if its present state allows it.
   KEYS[1]  job            hash
   KEYS[2]  events         stream of job changes
+  KEYS[3]  bars           hash: From_Account -> why its other rows cannot pass; a resumed job finds out anew
   ARGV[1]  event          pause, resume, cancel, stop
   ARGV[2]  to             the new state
   ARGV[3]  reason         why, for a person
@@ -17,6 +18,7 @@ for i = 5, #ARGV do
       if ARGV[4] ~= '1' then return { 0, 'braked' } end
       redis.call('HSET', KEYS[1], 'brake', 'off')
     end
+    if ARGV[1] == 'resume' then redis.call('DEL', KEYS[3]) end
     redis.call('HSET', KEYS[1], 'state', ARGV[2], 'reason', ARGV[3])
     redis.call('XADD', KEYS[2], 'MAXLEN', '~', 1000, '*', 'job', string.match(KEYS[1], '[^:]+$'), 'event', ARGV[1],
       'state', ARGV[2])

@@ -1,5 +1,6 @@
 /** Reads of other commands that settle rows: accounts in doubt, writes in doubt. Real service, real ledger. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Chunk, Fields, Item } from '../../src/domain/chunk.ts';
 import type { JobDescriptor } from '../../src/domain/job.ts';
 import type { OutcomeGroup } from '../../src/domain/outcome.ts';
 import { type CallParts, callChunk, type Next } from '../../src/jobs/call.ts';
@@ -29,13 +30,18 @@ const jobOf = (from: string, to: string[], given: Partial<JobDescriptor> = {}) =
   return openJob(parts.ledger, [fedChunk(chunk, writtenLists(jobWith(given), chunk))], given);
 };
 
+/** Takes a chunk in hand once. */
+function step(job: JobDescriptor, chunk = 0, starts = 1, given: Partial<CallParts> = {}): Promise<Next> {
+  const ref = { job: job.id, operation: job.operation, chunk };
+  const hand = { signal: new AbortController().signal, stillMine: () => true, starts };
+  return callChunk(ref, { ...parts, ...given }, hand);
+}
+
 /** Calls the chunk again and again, as its BullMQ job would, until nothing of it is open. */
 async function finish(job: JobDescriptor, given: Partial<CallParts> = {}): Promise<Next[]> {
   const steps: Next[] = [];
   for (let starts = 1; starts <= 30; starts += 1) {
-    const ref = { job: job.id, operation: job.operation, chunk: 0 };
-    const hand = { signal: new AbortController().signal, stillMine: () => true, starts };
-    const next = await callChunk(ref, { ...parts, ...given }, hand);
+    const next = await step(job, 0, starts, given);
     steps.push(next);
     if (next.kind === 'done') return steps;
   }
@@ -111,6 +117,15 @@ test('an older partial answer settles what it names, and nobody is looked up', a
   expect(await callsOf()).toEqual({ friend_import: 1 });
 });
 
+test('an older answer that names From_Account alone: looked up, and every row ends with its code', async () => {
+  await simulator.setSwitches({ 'missing-to': 'envelope-with-items' });
+  await simulator.setAccounts({ missing: ['from'] });
+  const job = await jobOf('from', ['b', 'c']);
+  await finish(job);
+  expect(await outcomesOf(job)).toEqual({ b: FAILED, c: FAILED });
+  expect(await callsOf()).toEqual({ friend_import: 1, account_check: 1 });
+});
+
 describe('a write that was never answered', () => {
   const once = () => ({ policy: { ...parts.policy, attempts: 1 } });
 
@@ -150,6 +165,93 @@ describe('a write that was never answered', () => {
   });
 });
 
+describe('a write that was never answered, and refused when it was sent again', () => {
+  const names = (count: number) => Array.from({ length: count }, (_, n) => `list-${n}`);
+  /** The first call is lost; then the service has the last word. */
+  async function refused(to: string, fields: Fields | undefined): Promise<Pick<OutcomeGroup, 'status' | 'code'>> {
+    await simulator.setFaults({
+      calls: { commands: ['friend_import'], resetBefore: 1 },
+      permanent: [{ commands: ['friend_import'], code: 30005, fraction: 1 }],
+    });
+    const chunk: Chunk = { from: 'me', items: [{ to, rows: 'forward', ...(fields && { fields }) }] };
+    const job = await openJob(parts.ledger, [fedChunk(chunk, writtenLists(jobWith(), chunk))]);
+    expect(await step(job)).toMatchObject({ kind: 'again' });
+    await simulator.setFaults({ permanent: [{ commands: ['friend_import'], code: 30005, fraction: 1 }] });
+    await finish(job);
+    return (await outcomesOf(job))[to] as Pick<OutcomeGroup, 'status' | 'code'>;
+  }
+
+  test('its friendship is there: satisfied; with fields, which were refused: failed', async () => {
+    await simulator.seedFriends([['me', 'friend']]);
+    expect(await refused('friend', undefined)).toEqual({ status: 'satisfied', code: 30005 });
+    expect(await refused('friend', { remark: 'NEW' })).toEqual({ status: 'failed', code: 30005 });
+    expect(await refused('stranger', undefined)).toEqual({ status: 'failed', code: 30005 });
+  });
+
+  test('one list too many for a friend with 32: failed, and the entry is as it was', async () => {
+    const friend = (fields: Fields): Chunk => ({ from: 'me', items: [{ to: 'friend', rows: 'forward', fields }] });
+    await finish(await openJob(parts.ledger, [fedChunk(friend({ groups: names(32), remark: 'old' }), ['me'])]));
+    await simulator.setFaults({ calls: { commands: ['friend_import'], resetBefore: 1 } });
+    const job = await openJob(parts.ledger, [fedChunk(friend({ groups: ['new'], remark: 'NEW' }), ['me'])]);
+    await step(job);
+    await simulator.setFaults('none');
+    await finish(job);
+    expect(await outcomesOf(job)).toEqual({ friend: { status: 'failed', code: 30011 } });
+    expect(await simulator.entries([['me', 'friend']])).toMatchObject([{ remark: 'old' }]);
+  });
+
+  test('the nickname of an account that is there is not said to be taken', async () => {
+    await simulator.setAccounts({ imported: ['ann'] });
+    await simulator.setFaults({ calls: { commands: ['multiaccount_import'], resetBefore: 1 } });
+    const chunk: Chunk = { from: null, items: [{ to: 'ann', rows: 'forward', fields: { nick: 'Ann' } }] };
+    const job = await openJob(parts.ledger, [fedChunk(chunk, [])], { operation: 'accounts-import' });
+    await step(job);
+    await simulator.setFaults({ calls: { commands: ['multiaccount_import'], codes: { 60002: 1 } } });
+    await finish(job);
+    expect(await outcomesOf(job)).toEqual({ ann: { status: 'failed', code: 60002 } });
+  });
+});
+
+test('30011 of one row keeps no other from being sent, in no chunk of the account', async () => {
+  const item = (to: string, list: string): Item => ({ to, rows: 'forward', fields: { groups: [list] } });
+  const lists = Array.from({ length: 32 }, (_, n) => item(`a${n}`, `list-${n}`));
+  const chunks: Chunk[] = [
+    { from: 'full', several: true, items: [...lists, item('x', 'one too many')] },
+    {
+      from: 'full',
+      several: true,
+      items: lists.slice(0, 5).map(({ fields }, n) => ({ to: `b${n}`, rows: 'forward', fields })),
+    },
+  ];
+  const job = await openJob(
+    parts.ledger,
+    chunks.map((chunk) => fedChunk(chunk, ['full'])),
+  );
+  for (const chunk of [0, 1]) {
+    expect(await step(job, chunk)).toEqual({ kind: 'done' });
+  }
+  const { x, ...others } = await outcomesOf(job);
+  expect(x).toEqual({ status: 'failed', code: 30011 });
+  expect(Object.values(others)).toEqual(Array.from({ length: 37 }, () => OK));
+});
+
+test('a job that was stopped and goes on finds out anew what keeps a From_Account from passing', async () => {
+  await simulator.setAccounts({ profiles: [{ account: 'mended', forbidden: true }] });
+  const chunks = ['b', 'c'].map((to): Chunk => ({ ...chunkOf('mended', to), several: true }));
+  const job = await openJob(
+    parts.ledger,
+    chunks.map((chunk) => fedChunk(chunk, ['mended'])),
+    { operation: 'add' },
+  );
+  await step(job, 0);
+  await parts.ledger.steer(job.id, 'pause', '');
+  await simulator.setAccounts({ profiles: [{ account: 'mended', forbidden: false }] });
+  await parts.ledger.steer(job.id, 'resume', '');
+  await step(job, 1);
+  expect(await parts.ledger.status(job.id)).toMatchObject({ totals: { failed: 1, open: 1 } });
+  expect(await callsOf()).toEqual({ friend_add: 2 });
+});
+
 describe('an answer that proves nothing', () => {
   const add = { operation: 'add' } as const;
 
@@ -180,12 +282,10 @@ describe('an answer that proves nothing', () => {
 
   test('the read takes no lock, and its chunk holds none while it waits', async () => {
     const job = await jobOf('from', ['b'], add);
-    const ref = { job: job.id, operation: job.operation, chunk: 0 };
-    const hand = { signal: new AbortController().signal, stillMine: () => true, starts: 1 };
-    expect(await callChunk(ref, parts, hand)).toEqual({ kind: 'again', afterMs: SERVICE_LIMIT_MS });
+    expect(await step(job)).toEqual({ kind: 'again', afterMs: SERVICE_LIMIT_MS });
     expect(await server.redis.exists(`${KEYS.lockPrefix}from`, `${KEYS.lockPrefix}b`)).toBe(0);
     await server.redis.set(`${KEYS.lockPrefix}from`, 'another chunk', 'PX', 60_000);
-    expect(await callChunk(ref, parts, { ...hand, starts: 2 })).toEqual({ kind: 'done' });
+    expect(await step(job, 0, 2)).toEqual({ kind: 'done' });
     expect(await outcomesOf(job)).toEqual({ b: OK });
     await server.redis.del(`${KEYS.lockPrefix}from`);
   });
@@ -204,8 +304,7 @@ test('what one answer says against a From_Account ends its other rows, of other 
   const fed = chunks.map((chunk) => fedChunk({ ...chunk, several: true }, lists(chunk)));
   const job = await openJob(parts.ledger, fed, { operation: 'add' });
   for (const chunk of [0, 1]) {
-    const hand = { signal: new AbortController().signal, stillMine: () => true, starts: 1 };
-    expect(await callChunk({ job: job.id, operation: 'add', chunk }, parts, hand)).toEqual({ kind: 'done' });
+    expect(await step(job, chunk)).toEqual({ kind: 'done' });
   }
   const found = await outcomesOf(job);
   expect(Object.values(found)).toEqual(Array.from({ length: 4 }, () => ({ status: 'failed', code: 30009 })));

@@ -138,8 +138,48 @@ test('a write that was once unanswered stays unknown until an answer settles it'
   expect(settleOne(unanswered, { fault: FAULTS.internal }).settled).toMatchObject([
     { settlement: { status: 'unknown', code: 30006 } },
   ]);
-  const answer = { status: 'failed' as const, code: 30003, info };
+  const answer = { status: 'ok' as const, code: 0, info };
   expect(settleOne(unanswered, { settlement: answer }).settled).toMatchObject([{ settlement: answer }]);
+});
+
+describe('a refusal behind a write that was never answered, where no read is to tell', () => {
+  const unanswered = { attempts: 1, unanswered: true, fault: FAULTS.noAnswer };
+  const refusal = (code: number) => ({ status: 'failed' as const, code, info });
+
+  test.each([
+    // The one before may hold all the same.
+    { code: 30001, status: 'unknown' },
+    { code: 30010, status: 'unknown' },
+    // Whose account is not there has no entry, and is in none.
+    { code: 30002, status: 'failed' },
+    { code: 30003, status: 'failed' },
+  ])('$code: $status', ({ code, status }) => {
+    const { settled } = settleOne(unanswered, { settlement: refusal(code) });
+    expect(settled).toMatchObject([{ settlement: { status, code } }]);
+    // A cancelled job ends it alike.
+    const waiting = itemWith({ ...unanswered, step: 'verify', answer: refusal(code) });
+    expect(settleWithoutCall([waiting])).toMatchObject([{ settlement: { status, code } }]);
+  });
+
+  test('a row that its From_Account’s bar ends is no better known', () => {
+    const { settled } = settleCall(
+      [itemWith()],
+      [itemWith({ index: 1, ...unanswered })],
+      resultOf([{ settlement: refusal(30010) }]),
+      contextWith(),
+    );
+    expect(settled.map(({ settlement: { status } }) => status)).toEqual(['failed', 'unknown']);
+  });
+
+  test('an update that holds would be answered 0 again: refused, it does not', () => {
+    const answer = { settlement: refusal(30001) };
+    const { settled } = settleOne(unanswered, answer, { operation: OPERATIONS.update });
+    expect(settled).toMatchObject([{ settlement: refusal(30001) }]);
+  });
+
+  test('answered at once, it is taken at its word', () => {
+    expect(settleOne({}, { settlement: refusal(30001) }).settled).toMatchObject([{ settlement: refusal(30001) }]);
+  });
 });
 
 test('the delay is that of the item that must wait longest; backoff is scaled, the service’s own limit is not', () => {
@@ -333,6 +373,32 @@ describe('a whole call that is refused although one item may be the cause', () =
     );
   });
 
+  test.each([
+    { what: 'read', options: { noVerify: false }, left: ['verify'], most: 30 },
+    { what: 'tried one by one', options: { noVerify: true }, left: [], most: 2100 },
+  ])('when each of them holds already the rest is $what: $options', ({ options, left, most }) => {
+    const spoilt: Fault = { kind: 'malformed', code: 31704, info };
+    const none: Verdict = { settlement: { status: 'satisfied', code: 31704, info } };
+    const context = { operation: OPERATIONS.delete, options };
+    let open = Array.from({ length: 1000 }, (_, n) => openItem(n, { to: `t${n}`, rows: 'forward' }));
+    let lessons = NO_LESSONS;
+    let calls = 0;
+    const settled: string[] = [];
+    while (open.some(({ step }) => step === 'send')) {
+      const carried = open.slice(0, lessons.atMost ?? open.length);
+      const alone = carried.length === 1;
+      const result = { ...resultOf(carried.map(() => (alone ? none : { fault: spoilt }))), fault: spoilt };
+      const after = settleCall(carried, open.slice(carried.length), result, contextWith({ ...context, lessons }));
+      settled.push(...after.settled.map(({ settlement: { status } }) => status));
+      ({ open, lessons } = after);
+      calls += 1;
+    }
+    expect(new Set(settled)).toEqual(new Set(['satisfied']));
+    expect(settled.length + open.length).toBe(1000);
+    expect(new Set(open.map(({ step }) => step))).toEqual(new Set(left));
+    expect(calls).toBeLessThan(most);
+  });
+
   test('when one after the other is refused alone, the request itself is at fault, and the rest is not sent', () => {
     const { calls, failed } = run(1000, new Set(Array.from({ length: 1000 }, (_, n) => n)));
     expect(failed).toHaveLength(1000);
@@ -344,7 +410,6 @@ describe('a code that is about the From_Account', () => {
   const answer = (code: number): Verdict => ({ settlement: { status: 'failed', code, info } });
   const item = (index: number, given: Partial<OpenItem> = {}) =>
     openItem(index, { to: `t${index}`, rows: 'forward' }, given);
-  const grouped = (index: number) => openItem(index, { to: `t${index}`, rows: 'forward', fields: { groups: ['x'] } });
 
   test.each([30009, 30010])('%i ends every row that waits, with the code, unsent', (code) => {
     const { settled, open, bar } = settleCall([item(0)], [item(1), item(2)], resultOf([answer(code)]), contextWith());
@@ -358,10 +423,29 @@ describe('a code that is about the From_Account', () => {
     expect(bar).toMatchObject({ settlement: { code } });
   });
 
-  test('30011 ends those that name a list; the others go on', () => {
-    const { settled, open } = settleCall([grouped(0)], [item(1), grouped(2)], resultOf([answer(30011)]), contextWith());
-    expect(settled.map(({ index }) => index)).toEqual([0, 2]);
+  test('30011 ends its own row alone: lists that another row names may be there already', () => {
+    const grouped = (index: number) => openItem(index, { to: `t${index}`, rows: 'forward', fields: { groups: ['x'] } });
+    const { settled, open, bar } = settleCall([grouped(0)], [grouped(1)], resultOf([answer(30011)]), contextWith());
+    expect(settled.map(({ index }) => index)).toEqual([0]);
     expect(open.map(({ index }) => index)).toEqual([1]);
+    expect(bar).toBeNull();
+  });
+
+  test.each([
+    { before: {}, says: 'not sent:' },
+    { before: { fault: FAULTS.neverSent }, says: 'not sent:' },
+    { before: { fault: FAULTS.throttled }, says: 'not sent again:' },
+    { before: { attempts: 1, fault: FAULTS.internal }, says: 'not sent again:' },
+  ])('a row that waits with $before is $says', ({ before, says }) => {
+    const { settled } = settleCall([item(0)], [item(1, before)], resultOf([answer(30010)]), contextWith());
+    expect(settled[1]?.settlement.fault?.startsWith(says)).toBe(true);
+  });
+
+  test('one of the same call that failed in passing was sent', () => {
+    const result = resultOf([answer(30010), { fault: FAULTS.internal }]);
+    const { settled } = settleCall([item(0), item(1)], [], result, contextWith());
+    expect(settled[1]).toMatchObject({ attempts: 1, settlement: { status: 'failed', code: 30010 } });
+    expect(settled[1]?.settlement.fault).toContain('not sent again');
   });
 
   test('a row whose write may hold is not said to have failed', () => {
