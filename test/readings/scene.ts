@@ -3,15 +3,21 @@ import type { RowInput } from '../../src/intake/row.ts';
 import type { FaultPlanInput } from '../../src/simulator/faults.ts';
 import type { Pair, TestSimulator } from '../support/simulator.ts';
 
+/** An admin has barred it from adding friends. */
+export const FORBIDDEN = 'barred';
 /** Froms of the scene: an ordinary one, one with capitals, barred, never imported, impossible, and one with many friends. */
-export const FROMS = ['ann', 'Bob-9', 'barred', 'nobody', 'no such id', 'hub'] as const;
+export const FROMS = ['ann', 'Bob-9', FORBIDDEN, 'nobody', 'no such id', 'hub'] as const;
 
 /** Tos of every From, by what lies between the two before. */
 const STRANGERS = ['s1', 's2', 's3', 's4', 's5', 'S-6', 's7', 's8'];
 const OURS = ['o1', 'o2', 'o3'];
 const THEIRS = ['t1', 't2', 't3'];
 const MUTUAL = ['m1', 'm2', 'm3', 'm4'];
-const SPECIAL = ['careful', 'closed', 'cross', 'missing-1', 'missing-2', 'not possible!'];
+/** Asks before it is anybody's friend; lets nobody near; blocks two of the Froms. */
+export const CAREFUL = 'careful';
+export const CLOSED = 'closed';
+export const CROSS = { account: 'cross', blocked: ['ann', 'hub'] };
+const SPECIAL = [CAREFUL, CLOSED, CROSS.account, 'missing-1', 'missing-2', 'not possible!'];
 const TOS = [...STRANGERS, ...OURS, ...THEIRS, ...MUTUAL, ...SPECIAL];
 
 /** More friends than any page holds; friends of the hub only. */
@@ -40,15 +46,22 @@ export const FAULTS: FaultPlanInput = {
   permanent: [{ code: 38123, fraction: 0.03 }],
 };
 
+/** Codes that come of these faults alone; null: no answer. */
+export const INJECTED: ReadonlySet<number | null> = new Set([
+  null,
+  ...Object.keys({ ...FAULTS.calls?.codes, ...FAULTS.calls?.codesAfter }).map(Number),
+  ...[...(FAULTS.transient ?? []), ...(FAULTS.permanent ?? [])].map(({ code }) => code),
+]);
+
 /** Sets the scene at a simulator that was just reset. */
 export async function setScene(simulator: TestSimulator): Promise<void> {
   await simulator.setAccounts({
     missing: ['nobody', 'missing-1', 'missing-2'],
     profiles: [
-      { account: 'careful', allowType: 'need-confirm' },
-      { account: 'closed', allowType: 'deny-any' },
-      { account: 'cross', blocked: ['ann', 'hub'] },
-      { account: 'barred', forbidden: true },
+      { account: CAREFUL, allowType: 'need-confirm' },
+      { account: CLOSED, allowType: 'deny-any' },
+      CROSS,
+      { account: FORBIDDEN, forbidden: true },
       { account: 'm1', nick: 'Em' },
     ],
   });
@@ -60,8 +73,8 @@ export async function setScene(simulator: TestSimulator): Promise<void> {
   await simulator.seedFriends([...pairs, ...CROWD.map((to) => ['hub', to] as const)]);
 }
 
-/** The rows of an operation in the scene. */
-export function rowsFor(operation: OperationName): RowInput[] {
+/** The rows of an operation in the scene. Jobs that follow each other write other words. */
+export function rowsFor(operation: OperationName, time: string): RowInput[] {
   switch (operation) {
     case 'delete-all':
     case 'get':
@@ -69,10 +82,12 @@ export function rowsFor(operation: OperationName): RowInput[] {
     case 'accounts-check':
     case 'accounts-import':
       return [...FROMS, ...TOS, ...CROWD.slice(0, 150)].map((account, n) =>
-        operation === 'accounts-import' && n % 2 === 0 ? { account, nick: `Nick ${n}` } : { account },
+        operation === 'accounts-import' && n % 2 === 0 ? { account, nick: `Nick ${n}, ${time}` } : { account },
       );
     default:
-      return FROMS.flatMap((from) => tosOf(from, operation).map((to, n) => ({ from, to, ...fieldsOf(operation, n) })));
+      return FROMS.flatMap((from) =>
+        tosOf(from, operation).map((to, n) => ({ from, to, ...fieldsOf(operation, n, time) })),
+      );
   }
 }
 
@@ -81,8 +96,11 @@ function tosOf(from: string, operation: OperationName): string[] {
   return from === 'hub' && operation === 'get-list' ? [...TOS, ...CROWD.slice(0, 130)] : TOS;
 }
 
-function fieldsOf(operation: OperationName, n: number): Partial<RowInput> {
-  if (operation === 'update') return { remark: `remark ${n}`, ...(n % 3 === 0 && { groups: [`list ${n % 5}`] }) };
+function fieldsOf(operation: OperationName, n: number, time: string): Partial<RowInput> {
+  const remark = `remark ${n}, ${time}`;
+  const groups = [`list ${n % 5}`];
+  if (operation === 'update') return { remark, ...(n % 3 === 0 && { groups }) };
+  if (operation === 'add') return n % 3 === 0 ? { remark, groups } : {};
   if (operation !== 'import' || n % 2 === 0) return {};
-  return { remark: `remark ${n}`, groups: [`list ${n % 5}`], ...(n % 4 === 1 && { custom: { Rank: n } }) };
+  return { remark, groups, ...(n % 4 === 1 && { custom: { Rank: n } }) };
 }
