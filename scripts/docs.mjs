@@ -160,7 +160,7 @@ ${table(
 )}
 
 "Calls in all" are calls that carried the row, the first included, at the default of \`BEFRIEND_ATTEMPTS\` (${ATTEMPTS}); a lower
-setting lowers them. A whole call that is refused with a final code of a row goes again in halves, down to the row it is about. The delay is ${seconds(internal.baseMs)}, then twice the last one up to ${seconds(internal.capMs)}; "soon" is ${spread(conflict.baseMs, -1)}–${spread(conflict.baseMs, 1)} at random. A code that is in no
+setting lowers them. Where a code has fewer, they are counted in a row: another fault between begins anew. A whole call that is refused with a final code of a row goes again in halves, down to the row it is about. The delay is ${seconds(internal.baseMs)}, then twice the last one up to ${seconds(internal.capMs)}; "soon" is ${spread(conflict.baseMs, -1)}–${spread(conflict.baseMs, 1)} at random. A code that is in no
 row of this table counts as \`unknown\`: ${faultOfItem(39_999, '').maxAttempts} calls for friend codes (30000–39999), ${faultOfCall(99_999, '').maxAttempts} for others.
 
 ${table(['code', 'class', 'concerns', 'meaning', 'befriend', 'what to do'], rows)}

@@ -31,7 +31,7 @@ export interface CodeRow {
   adviceOf?: Partial<Record<OperationName, string>>;
   /** Of `retry`; `internal` where absent. */
   curve?: Curve;
-  /** Most calls that may carry the same item, the first included, where it is bounded below the usual. */
+  /** Most calls in a row that may fail the same item with it, where that is bounded below the usual. */
   maxAttempts?: number;
   /** Of another scope than `item`: one item may be the cause of the whole call's fault all the same, or its size. */
   smaller?: true;

@@ -1,5 +1,4 @@
 import type { CallResult } from '../chat/classify.ts';
-import { maySplit } from '../chat/codes.ts';
 import type { Verdict } from '../chat/items.ts';
 import { codeOf, type Fault } from '../domain/fault.ts';
 import type { Verification } from '../domain/operation.ts';
@@ -7,14 +6,19 @@ import type { Settlement } from '../domain/outcome.ts';
 import { lastWord } from './last-word.ts';
 import type { NextCall } from './next-call.ts';
 import type { OpenItem } from './open-items.ts';
+import { isSmaller, type Reply } from './size.ts';
 import {
   delayAfter,
+  isOfSomeAccount,
+  learned,
   nothing,
+  replyOf,
   type Settled,
   type SettleContext,
   type SettledItem,
   settledItem,
   spendsAttempt,
+  suspected,
 } from './settle.ts';
 
 /**
@@ -27,37 +31,30 @@ export function settleLookup(
   result: CallResult,
   context: SettleContext,
 ): Settled {
-  const { fault } = result;
-  const { lessons } = context;
-  if (fault?.kind === 'malformed' && maySplit(fault.code) && call.items.length > 1) {
-    const atMost = Math.ceil(call.items.length / 2);
-    return { ...nothing(), lessons: { ...lessons, atMost }, open: [...call.carried, ...waiting] };
-  }
   const withFrom = call.items.length > call.carried.length;
   // A refusal of the whole call speaks of an account only where it is the only one.
-  const speaks = fault === null || call.items.length === 1;
+  const speaks = result.fault === null || call.items.length === 1;
   const told = result.verdicts.map((verdict) => (speaks ? accountOf(verdict) : null));
-  const ofFrom = withFrom ? told[0] : 'there';
-  // Without a word on From nothing is won: its items would be refused again.
-  if (ofFrom === null) told.fill(null);
-  if (ofFrom === 'missing') {
-    const doubted = waiting.filter(({ step }) => step === 'accounts');
-    const others = waiting.filter(({ step }) => step !== 'accounts');
-    return { ...nothing(), lessons, settled: [...call.carried, ...doubted].map(refused), open: others };
+  const ofFrom = withFrom ? told.shift() : 'there';
+  if (ofFrom !== 'there') {
+    // Without a word on From nothing is won: its items would be refused again.
+    const doubted = [...call.carried, ...waiting.filter(({ step }) => step === 'accounts')];
+    const after = { ...nothing(), lessons: context.lessons, open: waiting.filter(({ step }) => step !== 'accounts') };
+    if (ofFrom === 'missing') return { ...after, settled: doubted.map(refused) };
+    return toldNothing(doubted, after, call, result, context);
   }
   const after: Settled = {
     ...nothing(),
-    lessons: { ...lessons, lookups: 0, fromExists: lessons.fromExists || ofFrom === 'there' },
+    lessons: { ...context.lessons, lookups: 0, fromExists: true },
     open: [...waiting],
   };
   const untold: OpenItem[] = [];
   call.carried.forEach((open, place) => {
-    const account = told[place + call.items.length - call.carried.length];
-    if (account === 'there') after.open.push({ ...open, step: 'send', exists: true });
-    else if (account === 'missing') after.settled.push(refused(open));
+    if (told[place] === 'there') after.open.push({ ...open, step: 'send', exists: true, suspect: false });
+    else if (told[place] === 'missing') after.settled.push(refused(open));
     else untold.push(open);
   });
-  return toldNothing(untold, after, result, context);
+  return toldNothing(untold, after, call, result, context);
 }
 
 /** What the answer says of one account; null: nothing. An id that is refused as illegal cannot be there. */
@@ -90,11 +87,10 @@ export function settleVerification(
     if (whole || 'fault' in verdict) untold.push(open);
     else after.settled.push(settledItem(open, found(open, verdict.settlement, verification, call.operation.command)));
   });
-  return toldNothing(untold, after, result, context);
+  return toldNothing(untold, after, call, result, context);
 }
 
 const NOT_IMPORTED = 30003;
-const ILLEGAL = 30002;
 
 function found(open: OpenItem, read: Settlement, { judge, ofMissing }: Verification, command: string): Settlement {
   // What another refusal of the read than "not imported" means nobody knows.
@@ -126,28 +122,46 @@ function foundAnswered({ item }: OpenItem, answer: Settlement, says: Says, comma
 }
 
 /**
- * Items of which a lookup told nothing: it is made again, as often in a row as a call of the operation; then they end
- * with what was known before.
+ * Items of which a lookup told nothing: it is made again, smaller where that may help; else as often in a row as a call of
+ * the operation. Then they end with what was known before.
  */
-function toldNothing(untold: readonly OpenItem[], after: Settled, result: CallResult, context: SettleContext): Settled {
+function toldNothing(
+  untold: readonly OpenItem[],
+  after: Settled,
+  call: NextCall,
+  result: CallResult,
+  context: SettleContext,
+): Settled {
+  const { policy, outage } = context;
+  const reply = replyTo(result, outage);
+  const lessons = learned(after.lessons, call.step, reply, call.items.length, call.operation.itemsPerCall);
   const fault = result.fault ?? firstFault(result.verdicts);
-  if (untold.length === 0 || fault === null) return after;
-  const { lessons, policy, outage } = context;
-  // 30002 may be about one of the accounts: that stops no job, and is not asked for ever.
-  const ofAccount = codeOf(fault) === ILLEGAL;
-  const lookups = lessons.lookups + (ofAccount || spendsAttempt(fault, outage) ? 1 : 0);
-  if (lookups >= policy.attempts) {
+  if (untold.length === 0 || fault === null) return { ...after, lessons };
+  const smaller = isSmaller(lessons.sizes[call.step], call.items.length);
+  const counts = !smaller && (isOfSomeAccount(fault) || spendsAttempt(fault, outage));
+  const lookups = context.lessons.lookups + (counts ? 1 : 0);
+  // 30002 to one account alone is about it: that stops no job, and asked again it is said again.
+  if (lookups >= policy.attempts || (counts && isOfSomeAccount(fault) && call.items.length === 1)) {
     // They were sent, and refused as a whole: that spent no attempt, but it is the last word now.
     const ended = untold.map((open) => ({ ...open, attempts: Math.max(1, open.attempts) }));
-    return { ...after, settled: [...after.settled, ...ended.map((open) => settledItem(open, lastWord(open)))] };
+    return {
+      ...after,
+      lessons: { ...lessons, lookups: 0 },
+      settled: [...after.settled, ...ended.map((open) => settledItem(open, lastWord(open)))],
+    };
   }
   return {
     ...after,
-    lessons: { ...after.lessons, lookups },
-    open: [...after.open, ...untold],
-    delayMs: delayAfter({ fault, attempts: lookups }, false, policy),
-    credentials: after.credentials ?? (fault.kind === 'credentials' && !ofAccount ? fault : null),
+    lessons: { ...lessons, lookups },
+    open: [...after.open, ...suspected(untold, reply)],
+    delayMs: reply === 'refused' ? 0 : delayAfter({ fault, attempts: lookups }, false, policy),
+    credentials: after.credentials ?? (fault.kind === 'credentials' && !isOfSomeAccount(fault) ? fault : null),
   };
+}
+
+/** A whole lookup that failed for an account it does not name finds it when it is halved, as one that is refused. */
+function replyTo({ fault }: CallResult, outage: boolean): Reply {
+  return fault !== null && isOfSomeAccount(fault) ? 'refused' : replyOf(fault, outage);
 }
 
 function firstFault(verdicts: readonly Verdict[]): Fault | null {

@@ -2,6 +2,7 @@ import type { Chunk, Item } from '../domain/chunk.ts';
 import type { Fault } from '../domain/fault.ts';
 import type { Settlement } from '../domain/outcome.ts';
 import { MOST_ATTEMPTS, SETTLED } from './ledger.ts';
+import { ANY_SIZE, type Size } from './size.ts';
 
 /**
  * What an open item waits for: the operation's own call; an account_check, since a whole call failed without saying
@@ -25,30 +26,25 @@ export interface OpenItem {
   exists: boolean;
   /** What it failed with last. */
   fault: Fault | null;
+  /** Calls in a row that failed it with this same code, and spent an attempt. */
+  times: number;
+  /** A call of this item alone was not answered: it may spoil others, so it goes behind them, and alone again. */
+  suspect: boolean;
 }
 
 /** What its calls have taught about a chunk as a whole. */
 export interface Lessons {
   /** The From_Account is known to be imported. */
   fromExists: boolean;
-  /** Most items of the next call; null: as many as are open. */
-  atMost: number | null;
-  /** Calls in a row that ended without an answer. */
-  unansweredCalls: number;
-  /** A call of one item was not answered either. */
-  sizeIsNoCause: boolean;
-  /** Items in a row that were refused although they were alone in their call. */
-  refusedAlone: number;
-  /** Lookups (account_check, verification) in a row that told nothing. */
+  /** How many items the next call of each step may carry. */
+  sizes: Record<Step, Size>;
+  /** Lookups (account_check, verification) in a row that told nothing, but for those that made the next one smaller. */
   lookups: number;
 }
 
 export const NO_LESSONS: Lessons = {
   fromExists: false,
-  atMost: null,
-  unansweredCalls: 0,
-  sizeIsNoCause: false,
-  refusedAlone: 0,
+  sizes: { send: ANY_SIZE, accounts: ANY_SIZE, verify: ANY_SIZE },
   lookups: 0,
 };
 
@@ -59,8 +55,10 @@ interface Notes extends Partial<Lessons> {
   exists?: number[];
   accounts?: number[];
   verify?: number[];
-  /** Last faults and unproven answers, and the places of the items that had them. */
+  suspects?: number[];
+  /** Last faults, how often in a row they came, and unproven answers, and the places of the items that had them. */
   faults?: Shared<Fault>[];
+  times?: Shared<number>[];
   answers?: Shared<Settlement>[];
 }
 
@@ -80,11 +78,13 @@ export function openItems(
   notes: string,
   { abandoned, writes }: { abandoned: boolean; writes: boolean },
 ): { items: OpenItem[]; lessons: Lessons } {
-  const { unanswered, exists, accounts, verify, faults, answers, ...lessons } = (
+  const { unanswered, exists, accounts, verify, suspects, faults, times, answers, ...lessons } = (
     notes === '' ? {} : JSON.parse(notes)
   ) as Notes;
-  const [mayHold, isThere, looksUp, verifies] = [unanswered, exists, accounts, verify].map((places) => new Set(places));
-  const [lastFault, lastAnswer] = [byPlace(faults), byPlace(answers)];
+  const [mayHold, isThere, looksUp, verifies, maySpoil] = [unanswered, exists, accounts, verify, suspects].map(
+    (places) => new Set(places),
+  );
+  const [lastFault, inARow, lastAnswer] = [byPlace(faults), byPlace(times), byPlace(answers)];
   const sent = writes && abandoned && looksUp?.size === 0;
   const items = chunk.items.flatMap((item, index): OpenItem[] => {
     const attempts = states[index] as number;
@@ -100,6 +100,8 @@ export function openItems(
         answer: lastAnswer.get(index) ?? null,
         exists: isThere?.has(index) === true,
         fault: lastFault.get(index) ?? null,
+        times: inARow.get(index) ?? 0,
+        suspect: maySpoil?.has(index) === true,
       },
     ];
   });
@@ -122,7 +124,9 @@ export function notesOf(open: readonly OpenItem[], lessons: Lessons): string {
     exists: places((item) => item.exists),
     accounts: places((item) => item.step === 'accounts'),
     verify: places((item) => item.step === 'verify'),
+    suspects: places((item) => item.suspect),
     faults: shared(open, ({ fault }) => fault),
+    times: shared(open, ({ times }) => times || null),
     answers: shared(open, ({ answer }) => answer),
   };
   const told = Object.entries(groups).filter(([, list]) => list.length > 0);

@@ -3,12 +3,13 @@ import { maySplit } from '../chat/codes.ts';
 import type { Verdict } from '../chat/items.ts';
 import { type BackoffCurves, delayBefore } from '../domain/backoff.ts';
 import type { Item } from '../domain/chunk.ts';
-import { type Fault, mayHold } from '../domain/fault.ts';
+import { codeOf, type Fault, mayHold } from '../domain/fault.ts';
 import type { Operation, OperationOptions } from '../domain/operation.ts';
 import type { Settlement } from '../domain/outcome.ts';
 import { type Bar, barOf } from './bar.ts';
 import { lastWord } from './last-word.ts';
-import type { Lessons, OpenItem } from './open-items.ts';
+import type { Lessons, OpenItem, Step } from './open-items.ts';
+import { isSmaller, type Reply, sizeAfter } from './size.ts';
 
 export interface SettledItem {
   index: number;
@@ -59,11 +60,6 @@ export interface SettleContext {
   outage: boolean;
 }
 
-/** Calls in a row without an answer after which a smaller one is tried. */
-const UNANSWERED_BEFORE_SPLIT = 2;
-/** After so many items in a row that were refused alone, the request itself is at fault. */
-const REFUSED_ALONE = 8;
-
 /**
  * Decides for every item that a call of the operation carried: settled, or open with another attempt behind it; and for
  * those it did not carry, where the answer tells of them. The only place that knows when a fault is tried again.
@@ -78,27 +74,25 @@ export function settleCall(
   if (callFault !== null && needsLookup(callFault, carried, context)) {
     return unsettled(carried, waiting, 'accounts', callFault, context.lessons);
   }
-  if (callFault?.kind === 'malformed' && maySplit(callFault.code) && carried.length > 1) {
-    const atMost = Math.ceil(carried.length / 2);
-    return unsettled(carried, waiting, 'send', callFault, { ...context.lessons, atMost });
+  const reply = replyOf(callFault, context.outage);
+  const lessons = learned(context.lessons, 'send', reply, carried.length, context.operation.itemsPerCall);
+  // A smaller call is another one: what made the old one smaller is not held against its items.
+  const spared = isSmaller(lessons.sizes.send, carried.length);
+  if (callFault !== null && reply === 'refused' && spared) {
+    return unsettled(carried, waiting, 'send', callFault, lessons);
   }
-  const lessons = lessonsOf(carried, result, context);
   const settled: Settled = { ...nothing(), lessons };
-  // A smaller body is another one: what made the old one smaller is not held against its items.
-  const spared = callFault !== null && mayHold(callFault) && isSmaller(lessons, context.lessons);
-  carried.forEach((open, place) =>
+  suspected(carried, reply).forEach((open, place) =>
     settleItem(open, verdicts[place] as Verdict, { callFault, spared }, settled, context),
   );
   settled.open.push(...waiting);
   settled.bar = barOf(verdicts);
-  if (settled.bar !== null) return endAll(settled, settled.bar.settlement, notSent, context);
-  const sameForAll = settled.lessons.refusedAlone >= REFUSED_ALONE ? ofAllAlone(verdicts, context) : null;
-  return sameForAll === null ? settled : endAll(settled, sameForAll, () => NOT_TRIED, context);
+  return settled.bar === null ? settled : applyBar(settled, settled.bar, context);
 }
 
 /** What a chunk ends with whose From_Account was barred by another chunk: nothing more is sent. */
 export function settleBarred(open: readonly OpenItem[], bar: Bar, context: SettleContext): Settled {
-  return endAll({ ...nothing(), lessons: context.lessons, open: [...open] }, bar.settlement, notSent, context);
+  return applyBar({ ...nothing(), lessons: context.lessons, open: [...open] }, bar, context);
 }
 
 /** What a cancelled job's open items end with: nothing is called for them any more. */
@@ -117,11 +111,15 @@ export function settledItem({ index, item, attempts }: OpenItem, settlement: Set
 /** A whole call that failed for an account it does not name: From_Account, or any of the items (Chat API 1047/34907). */
 const OF_SOME_ACCOUNT: ReadonlySet<number> = new Set([30002, 30003]);
 
+export function isOfSomeAccount(fault: Fault): boolean {
+  const code = codeOf(fault);
+  return code !== null && OF_SOME_ACCOUNT.has(code);
+}
+
 function needsLookup(fault: Fault, carried: readonly OpenItem[], { operation, lessons }: SettleContext): boolean {
-  if (operation.rows !== 'pairs' || !('code' in fault) || fault.code === null) return false;
-  if (!OF_SOME_ACCOUNT.has(fault.code)) return false;
+  if (operation.rows !== 'pairs' || !isOfSomeAccount(fault)) return false;
   // 30002 stops the job if it is about the app; whether it is about From_Account is worth a call also for one item.
-  if (fault.code === 30002) return !lessons.fromExists;
+  if (codeOf(fault) === 30002) return !lessons.fromExists;
   return carried.length > 1 && !(lessons.fromExists && carried.every(({ exists }) => exists));
 }
 
@@ -133,36 +131,27 @@ function unsettled(
   fault: Fault,
   lessons: Lessons,
 ): Settled {
-  const open = carried.map((item) => ({ ...item, step, fault }));
+  const open = carried.map((item) => ({ ...item, step, fault, times: 0, suspect: false }));
   return { ...nothing(), lessons, open: [...open, ...waiting] };
 }
 
-function isSmaller({ atMost }: Lessons, before: Lessons): boolean {
-  return atMost !== null && (before.atMost === null || atMost < before.atMost);
+/** What a call that ended with this fault, or none, tells of its size. */
+export function replyOf(fault: Fault | null, outage: boolean): Reply {
+  if (fault === null) return 'answered';
+  if (fault.kind === 'malformed' && maySplit(fault.code)) return 'refused';
+  return mayHold(fault) && !outage ? 'unanswered' : 'no-word';
 }
 
-/** Smaller after calls that were never answered, larger again after one that was. */
-function lessonsOf(carried: readonly OpenItem[], { fault, verdicts }: CallResult, context: SettleContext): Lessons {
-  const { operation, lessons, outage } = context;
-  if (fault === null) {
-    const refusedAlone = verdicts.some((verdict) => 'settlement' in verdict && verdict.settlement.status !== 'failed')
-      ? 0
-      : lessons.refusedAlone;
-    const doubled = lessons.atMost === null ? null : lessons.atMost * 2;
-    const atMost = doubled !== null && doubled < operation.itemsPerCall ? doubled : null;
-    return { ...lessons, unansweredCalls: 0, sizeIsNoCause: false, refusedAlone, atMost };
-  }
-  if (fault.kind === 'malformed' && carried.length === 1) {
-    return { ...lessons, refusedAlone: lessons.refusedAlone + 1, atMost: lessons.atMost && 2 };
-  }
-  if (!mayHold(fault) || outage) return lessons;
-  const unansweredCalls = lessons.unansweredCalls + 1;
-  // One alone was not answered either: whole calls again, which spend their attempts.
-  if (carried.length === 1 && lessons.atMost !== null) {
-    return { ...lessons, unansweredCalls, sizeIsNoCause: true, atMost: null };
-  }
-  const split = unansweredCalls >= UNANSWERED_BEFORE_SPLIT && carried.length > 1 && !lessons.sizeIsNoCause;
-  return { ...lessons, unansweredCalls, ...(split && { atMost: Math.ceil(carried.length / 2) }) };
+/** The lessons after a call of `count` items, of a command that takes `most`. */
+export function learned(lessons: Lessons, step: Step, reply: Reply, count: number, most: number): Lessons {
+  const size = sizeAfter(lessons.sizes[step], reply, count, most);
+  // Where nothing is learned, nothing need be noted.
+  return size === lessons.sizes[step] ? lessons : { ...lessons, sizes: { ...lessons.sizes, [step]: size } };
+}
+
+/** What a call carried: one alone that was not answered may spoil others. */
+export function suspected(carried: readonly OpenItem[], reply: Reply): readonly OpenItem[] {
+  return reply === 'unanswered' && carried.length === 1 ? carried.map((open) => ({ ...open, suspect: true })) : carried;
 }
 
 function settleItem(
@@ -182,14 +171,15 @@ function settleItem(
   if (fault.kind === 'credentials') into.credentials ??= fault;
   const spends = spendsAttempt(fault, outage) && !spared;
   const attempts = open.attempts + (spends ? 1 : 0);
+  const times = (isSame(fault, open.fault) ? open.times : 0) + (spends ? 1 : 0);
   const unanswered = open.unanswered || (operation.writes && mayHold(fault));
-  const next: OpenItem = { ...open, attempts, unanswered, fault };
-  const usedUp = spends && attempts >= mostAttempts(fault, policy);
-  if (usedUp && fault.kind === 'unknown-code' && callFault?.kind === 'unknown-code') {
+  const next: OpenItem = { ...open, attempts, unanswered, fault, times };
+  const tooOften = spends && times >= mostTimes(fault, policy);
+  if (tooOften && fault.kind === 'unknown-code' && callFault?.kind === 'unknown-code') {
     // Nobody knows what the service says of the whole call: a person must look before more rows are tried.
     into.credentials ??= { kind: 'credentials', code: fault.code, info: fault.info, renewable: false };
     into.open.push({ ...next, attempts: open.attempts });
-  } else if (usedUp) {
+  } else if (tooOften || (spends && attempts >= policy.attempts)) {
     end(next, into, context);
   } else {
     into.open.push(next);
@@ -201,22 +191,16 @@ function settleItem(
 
 /** No further call of the operation for this item: its last word, or a read that finds it. */
 function end(open: OpenItem, into: Settled, context: SettleContext): void {
-  const { operation, options } = context;
+  const { operation, options, policy } = context;
   const { answer, unanswered } = open;
   // A refusal may be the answer to what an unanswered write has done already. What no read tells of (update, delete-all)
   // would be answered 0 again.
   const refusedLater = unanswered && answer?.status === 'failed' && operation.verification(options) !== null;
   const inDoubt = answer === null ? unanswered : refusedLater || operation.doubts(answer, options);
-  if (inDoubt && verifies(context)) verify(open, into, context);
-  else into.settled.push(settledItem(open, answer === null || refusedLater ? lastWord(open) : answer));
-}
-
-const verifies = ({ operation, options }: SettleContext): boolean =>
-  !options.noVerify && operation.verification(options) !== null;
-
-function verify(open: OpenItem, into: Settled, { policy }: SettleContext): void {
-  into.open.push({ ...open, step: 'verify' });
-  into.delayMs = Math.max(into.delayMs, verifyDelay(open, policy));
+  if (inDoubt && !options.noVerify && operation.verification(options) !== null) {
+    into.open.push({ ...open, step: 'verify', suspect: false });
+    into.delayMs = Math.max(into.delayMs, verifyDelay(open, policy));
+  } else into.settled.push(settledItem(open, answer === null || refusedLater ? lastWord(open) : answer));
 }
 
 /**
@@ -227,39 +211,21 @@ function verifyDelay({ answer }: OpenItem, { serviceLimitMs }: Policy): number {
   return answer === null ? 2 * serviceLimitMs : serviceLimitMs;
 }
 
-/**
- * Settles every item that waits for a call of the operation: what others were answered makes that pointless. An answer
- * that says of one row that its state holds, or may hold, says so of no other: a read tells.
- */
-function endAll(settled: Settled, said: Settlement, why: (item: OpenItem) => string, context: SettleContext): Settled {
+/** Settles every item that waits for a call of the operation: what another row was answered makes that pointless. */
+function applyBar(settled: Settled, { settlement }: Bar, context: SettleContext): Settled {
   const after: Settled = { ...settled, open: [] };
-  const doubted = !isRefusal(said, context);
   for (const item of settled.open) {
     if (item.step === 'verify') after.open.push(item);
     else if (item.unanswered) end(item, after, context);
-    else if (doubted) verify({ ...item, answer: said }, after, context);
-    else after.settled.push(settledItem(item, { ...said, fault: why(item) }));
+    else after.settled.push(settledItem(item, { ...settlement, fault: notSent(item) }));
   }
   return after;
 }
-
-const isRefusal = (said: Settlement, { operation, options }: SettleContext): boolean =>
-  said.status === 'failed' && !operation.doubts(said, options);
 
 /** Why a row of a barred From_Account ends. It may have been sent before, beside the one whose answer is the bar. */
 function notSent({ attempts, fault }: OpenItem): string {
   const again = attempts > 0 || (fault !== null && !neverSent(fault));
   return `not sent${again ? ' again' : ''}: another row of the same From_Account was answered this`;
-}
-
-const NOT_TRIED = 'refused in one call with others, and not tried alone: those that were tried so were refused too';
-
-/** One item after the other is refused alone, none passes: what the last one was answered is meant for the rest too. */
-function ofAllAlone([verdict]: readonly Verdict[], context: SettleContext): Settlement | null {
-  if (verdict === undefined || !('settlement' in verdict)) return null;
-  const said = verdict.settlement;
-  // No read tells whose request waits for its peer.
-  return isRefusal(said, context) || (said.status !== 'pending' && verifies(context)) ? said : null;
 }
 
 /** Waiting is not failing: a call that was throttled, refused or never left spends no attempt. */
@@ -276,9 +242,14 @@ function neverSent(fault: Fault): boolean {
   return fault.kind === 'transient' && fault.code === null && fault.answered;
 }
 
-function mostAttempts(fault: Fault, policy: Policy): number {
+/** How often in a row an item may be failed by a fault. */
+function mostTimes(fault: Fault, policy: Policy): number {
   const bound = 'maxAttempts' in fault ? fault.maxAttempts : undefined;
   return Math.min(policy.attempts, bound ?? policy.attempts);
+}
+
+function isSame(fault: Fault, other: Fault | null): boolean {
+  return other !== null && fault.kind === other.kind && codeOf(fault) === codeOf(other);
 }
 
 /** How long an item waits with this fault behind it. */

@@ -91,7 +91,13 @@ const TIMED_OUT = 30007;
 function costOf({ from, items }: Chunk, command: string, dice: Dice): Cost {
   const sender = from as string;
   const drawn = dice.items(command, sender);
-  let open = items.map(({ to }): Tried => ({ to, own: drawn?.(to) ?? null, attempts: 0, mayHold: false }));
+  let open = items.map(({ to }): Tried => ({
+    to,
+    own: drawn?.(to) ?? null,
+    attempts: 0,
+    mayHold: false,
+    suspect: false,
+  }));
   const rounds = Math.max(...open.map(({ own }) => (own?.kind === 'transient' ? own.passesAt : 1)));
   const cost: Cost = {
     calls: 0,
@@ -101,23 +107,32 @@ function costOf({ from, items }: Chunk, command: string, dice: Dice): Cost {
     inDoubt: false,
     someOk: false,
   };
+  // Calls in a row without an answer, and those of one item among them.
   let silent = 0;
-  // Null: as many as are open.
+  let alone = 0;
+  // Most items of the next call, null: as many as are open; and how many were too many.
   let atMost: number | null = null;
-  let sizeIsNoCause = false;
+  let tooMany: number | null = null;
   while (open.length > 0) {
-    const carried = open.slice(0, atMost ?? open.length);
+    const carried = carriedOf(open, atMost ?? open.length, alone);
     const fault = dice.call(command, sender, (carried[0] as Tried).to, carried.length);
     cost.calls += 1;
     cost.faulted += fault === null ? 0 : 1;
     const unanswered = fault !== null && !isAnswer(fault);
-    // One alone was not answered either: whole calls again.
-    const alone = unanswered && carried.length === 1 && atMost !== null;
-    silent = fault === null ? 0 : silent + (unanswered ? 1 : 0);
-    const halves = unanswered && silent >= 2 && carried.length > 1 && !sizeIsNoCause;
-    if (fault === null) [sizeIsNoCause, atMost] = [false, atMost !== null && 2 * atMost < 1000 ? 2 * atMost : null];
-    if (alone) [sizeIsNoCause, atMost] = [true, null];
-    if (halves) [cost.halved, atMost] = [cost.halved + 1, Math.ceil(carried.length / 2)];
+    if (unanswered) silent += 1;
+    const halves = unanswered && carried.length > 1 && (atMost !== null || silent >= 2) && alone < ALONE;
+    if (halves) [cost.halved, atMost, tooMany] = [cost.halved + 1, Math.ceil(carried.length / 2), carried.length];
+    if (unanswered && carried.length === 1) {
+      alone += 1;
+      // Three of them: whole calls again, which spend their attempts.
+      [atMost, tooMany] = [alone < ALONE ? 1 : null, null];
+      (carried[0] as Tried).suspect = true;
+    }
+    if (fault === null) {
+      [silent, alone] = [0, 0];
+      if (atMost !== null && (tooMany === null || 2 * atMost < tooMany)) atMost *= 2;
+      if (atMost !== null && atMost >= 1000) atMost = null;
+    }
     const passed = carried.filter((item) => passes(item, fault, (own) => dice.shows(command, sender, item.to, own)));
     const failed = carried.filter((item) => !passed.includes(item));
     // Half of it is another call: what made it smaller is not held against the items.
@@ -139,6 +154,20 @@ interface Tried {
   own: ItemFault | null;
   attempts: number;
   mayHold: boolean;
+  /** Alone in its call it got no answer. */
+  suspect: boolean;
+}
+
+/** After so many items that got no answer alone, size is not the cause. */
+const ALONE = 3;
+
+/** What a call of at most so many carries. After one alone that got no answer comes one from elsewhere; suspects are last. */
+function carriedOf(open: readonly Tried[], most: number, alone: number): Tried[] {
+  if (alone >= ALONE) return open.slice(0, most);
+  const sound = open.filter(({ suspect }) => !suspect);
+  const [from, room] = sound.length > 0 ? [sound, most] : [open, 1];
+  const start = most === 1 ? Math.floor((((alone * (Math.sqrt(5) - 1)) / 2) % 1) * from.length) : 0;
+  return from.slice(start, start + room);
 }
 
 /** Whether a call is the item's last: it was answered 0, or what never changes. */

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import type { Fault } from '../../src/domain/fault.ts';
 import type { Item } from '../../src/domain/chunk.ts';
 import { type Lessons, NO_LESSONS, type OpenItem } from '../../src/jobs/open-items.ts';
+import type { Size } from '../../src/jobs/size.ts';
 import { items, settlement } from '../domain/arbitraries.ts';
 
 const info = fc.constantFrom('', 'a text of the service');
@@ -39,6 +40,8 @@ export const openItem = (index: number, item: Item, given: Partial<OpenItem> = {
   answer: null,
   exists: false,
   fault: null,
+  times: 0,
+  suspect: false,
   ...given,
 });
 
@@ -54,18 +57,25 @@ const past = (attempts: number) => ({
 export const anyPast = (attempts: number) =>
   fc.record({
     ...past(attempts),
+    times: fc.integer({ min: 0, max: 3 }),
+    suspect: fc.boolean(),
     step: fc.constantFrom('send' as const, 'accounts' as const, 'verify' as const),
     // As JSON has it: no -0.
     answer: fc.option(settlement, { nil: null }).map((answer) => JSON.parse(JSON.stringify(answer)) as typeof answer),
   });
 
+const size: fc.Arbitrary<Size> = fc.record({
+  atMost: fc.option(fc.integer({ min: 1, max: 500 }), { nil: null }),
+  tooMany: fc.option(fc.integer({ min: 2, max: 1000 }), { nil: null }),
+  answered: fc.nat(15),
+  unanswered: fc.nat(5),
+  alone: fc.nat(3),
+});
+
 export const lessons: fc.Arbitrary<Lessons> = fc
   .record({
     fromExists: fc.boolean(),
-    atMost: fc.option(fc.integer({ min: 1, max: 500 }), { nil: null }),
-    unansweredCalls: fc.integer({ min: 0, max: 5 }),
-    sizeIsNoCause: fc.boolean(),
-    refusedAlone: fc.integer({ min: 0, max: 9 }),
+    sizes: fc.record({ send: size, accounts: size, verify: size }),
     lookups: fc.integer({ min: 0, max: 4 }),
   })
   .map((learned) => ({ ...NO_LESSONS, ...learned }));

@@ -224,6 +224,37 @@ test('a credentials fault stops the job with its state kept; nothing more is cal
   expect(outcomes).toMatchObject([{ status: 'ok', attempts: 1 }]);
 });
 
+test('a code of the whole call that no page explains stops the job when it has come three times, not at first sight', async () => {
+  const policy = { ...parts.policy, attempts: 5 };
+  await simulator.setFaults({ transient: [{ code: 30006, fraction: 1, passesAt: 99 }] });
+  const job = await jobOf('unexplained', ['b']);
+  await callOf(job, { policy });
+  await callOf(job, { policy });
+  await simulator.setFaults({ calls: { codes: { 60004: 1 } } });
+  await callOf(job, { policy });
+  expect(await parts.ledger.status(job.id)).toMatchObject({ state: 'running', totals: { open: 1 } });
+  await callOf(job, { policy });
+  await callOf(job, { policy });
+  expect(await parts.ledger.status(job.id)).toMatchObject({ state: 'stopped', totals: { open: 1 } });
+});
+
+test('a body too large for a service that then just closes the connection: halves pass, and stay halves', async () => {
+  const small = await testSimulator({ limit: 1000, maxBodyBytes: 40_000 });
+  await small.setSwitches({ 'body-above-limit': 'closed' });
+  const { chat } = callParts(server.redis, small, { limiter: parts.limiter });
+  const fields = { remark: 'r'.repeat(90), custom: { Ext: 'x'.repeat(300) } };
+  const items = many(1000).map((to): Item => ({ to, rows: 'forward', fields }));
+  const job = await openJob(parts.ledger, [fedChunk({ from: 'large', items })]);
+  const policy = { ...parts.policy, serviceLimitMs: 0 };
+  while ((await callOf(job, { chat, policy })).kind === 'again');
+  expect((await parts.ledger.status(job.id))?.totals).toMatchObject({ ok: 1000 });
+  const { calls, codes } = (await small.ledger()).friend_import as { calls: number; codes: Record<string, number> };
+  // 1000 twice, 500, 250 and 125; then 63 a call.
+  expect({ calls, answered: codes[0] }).toEqual({ calls: 21, answered: 16 });
+  chat.close();
+  await small.close();
+});
+
 test('a list that another chunk writes: no call, again soon', async () => {
   const [one, other] = [await jobOf('busy', ['b']), await jobOf('busy', ['c'])];
   await claimed(parts.ledger, one.id);

@@ -106,6 +106,15 @@ describe('a whole call that fails for a missing account it does not name', () =>
     expect(await outcomesOf(job)).toEqual({ b: FAILED, gone: FAILED });
     expect((await callsOf()).account_check).toBe(parts.policy.attempts);
   });
+
+  test('lookups that are refused, whatever they ask: they get smaller, down to From_Account, and end', async () => {
+    await simulator.setAccounts({ missing: ['gone'] });
+    await simulator.setFaults({ calls: { commands: ['account_check'], codes: { 70402: 1 } } });
+    const job = await jobOf('from', ['b', 'gone']);
+    await finish(job);
+    expect(await outcomesOf(job)).toEqual({ b: FAILED, gone: FAILED });
+    expect(await callsOf()).toEqual({ friend_import: 1, account_check: 3 });
+  });
 });
 
 test('an older partial answer settles what it names, and nobody is looked up', async () => {
@@ -154,6 +163,24 @@ describe('a write that was never answered', () => {
     const job = await jobOf('from-3', ['b']);
     await finish(job);
     expect(await outcomesOf(job)).toEqual({ b: { status: 'unknown', code: 60008 } });
+  });
+
+  test('and one of the accounts is missing, for which the read is refused as a whole: it is found', async () => {
+    await simulator.setSwitches({ 'missing-to': 'envelope-only' });
+    await simulator.setAccounts({ missing: ['gone'] });
+    await simulator.setFaults({ calls: { commands: ['friend_import'], resetAfter: 1 } });
+    const job = await jobOf('from-5', ['b', 'c', 'gone']);
+    await simulator.seedFriends([
+      ['from-5', 'b'],
+      ['from-5', 'c'],
+    ]);
+    await finish(job);
+    expect(await outcomesOf(job)).toEqual({
+      b: { status: 'satisfied', code: null },
+      c: { status: 'satisfied', code: null },
+      gone: { status: 'failed', code: null },
+    });
+    expect((await callsOf()).friend_check).toBe(3);
   });
 
   test('is left alone where the job is not to verify', async () => {

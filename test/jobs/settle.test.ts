@@ -62,15 +62,35 @@ const wholeCall = (count: number, one: Fault) =>
 const settleOne = (given: Partial<OpenItem>, verdict: Verdict, context: Partial<SettleContext> = {}) =>
   settleCall([itemWith(given)], [], resultOf([verdict]), contextWith(context));
 
-test('an unknown code of the whole call stops the job when its tries are used up; one of an item fails the item', () => {
+describe('a code that no page lists', () => {
   const odd = { kind: 'unknown-code', code: 66666, info: 'what', maxAttempts: 3 } as const;
-  const whole = settleCall([itemWith({ attempts: 2 })], [], wholeCall(1, odd), contextWith());
-  expect(whole.credentials).toMatchObject({ kind: 'credentials', code: 66666 });
-  expect(whole.settled).toEqual([]);
-  // The try is not spent: after the fix `resume` has it again.
-  expect(whole.open).toEqual([itemWith({ attempts: 2, fault: odd })]);
-  const single = settleOne({ attempts: 2 }, { fault: odd });
-  expect(single.settled).toMatchObject([{ settlement: { status: 'failed', code: 66666 } }]);
+  const seen = (times: number) => ({ attempts: 3, fault: odd, times });
+
+  test('of the whole call stops the job when it has come three times in a row; of one item it fails the item', () => {
+    const whole = settleCall([itemWith(seen(2))], [], wholeCall(1, odd), contextWith());
+    expect(whole.credentials).toMatchObject({ kind: 'credentials', code: 66666 });
+    expect(whole.settled).toEqual([]);
+    // The try is not spent: after the fix `resume` has it again.
+    expect(whole.open).toEqual([itemWith(seen(3))]);
+    const single = settleOne(seen(2), { fault: odd });
+    expect(single.settled).toMatchObject([{ settlement: { status: 'failed', code: 66666 } }]);
+  });
+
+  test('is seen for the first time whatever failed the item before', () => {
+    const before = { attempts: 2, fault: FAULTS.internal, times: 2 };
+    for (const result of [wholeCall(1, odd), resultOf([{ fault: odd }])]) {
+      const { open, credentials } = settleCall([itemWith(before)], [], result, contextWith());
+      expect(credentials).toBeNull();
+      expect(open).toEqual([itemWith({ attempts: 3, fault: odd, times: 1 })]);
+    }
+  });
+
+  test('at the last attempt of the item fails the item, and does not stop the job before it is seen three times', () => {
+    const last = { attempts: POLICY.attempts - 1, fault: FAULTS.internal, times: POLICY.attempts - 1 };
+    const { settled, credentials } = settleCall([itemWith(last)], [], wholeCall(1, odd), contextWith());
+    expect(credentials).toBeNull();
+    expect(settled).toMatchObject([{ settlement: { status: 'failed', code: 66666 } }]);
+  });
 });
 
 describe('the first fault of an item', () => {
@@ -90,14 +110,14 @@ describe('the first fault of an item', () => {
       const unanswered = 'unanswered' in more;
       const result = settleOne({}, { fault: FAULTS[name] });
       expect(result).toMatchObject({ settled: [], delayMs });
-      expect(result.open).toEqual([itemWith({ attempts, unanswered, fault: FAULTS[name] })]);
+      expect(result.open).toEqual([itemWith({ attempts, unanswered, fault: FAULTS[name], times: attempts })]);
       expect(result.credentials).toEqual(name === 'credentials' ? FAULTS.credentials : null);
     },
   );
 
   test.each(['gaveUp', 'noAnswer', 'unreadable'] as const)('%s of a read leaves nothing unanswered', (name) => {
     const { open, delayMs } = settleOne({}, { fault: FAULTS[name] }, READS);
-    expect(open).toEqual([itemWith({ attempts: 1, fault: FAULTS[name] })]);
+    expect(open).toEqual([itemWith({ attempts: 1, fault: FAULTS[name], times: 1 })]);
     expect(delayMs).toBe(500);
   });
 });
@@ -128,7 +148,9 @@ describe('the last attempt of an item', () => {
     { name: 'once', after: 1 },
     { name: 'unknownCode', after: 3 },
   ] as const)('comes sooner where the code bounds the tries: $name after $after', ({ name, after }) => {
-    const settledAt = [0, 1, 2, 3, 4].map((n) => settleOne({ attempts: n }, { fault: FAULTS[name] }).settled.length);
+    const settledAt = [0, 1, 2, 3, 4].map(
+      (n) => settleOne({ attempts: n, fault: FAULTS[name], times: n }, { fault: FAULTS[name] }).settled.length,
+    );
     expect(settledAt.indexOf(1) + 1).toBe(after);
   });
 });
@@ -289,26 +311,6 @@ test('whatever the service answers, an item ends after the allowed attempts at t
 describe('a call that was never answered, again and again', () => {
   const lot = (count: number) => Array.from({ length: count }, (_, n) => openItem(n, { to: `t${n}`, rows: 'forward' }));
 
-  test('its body gets smaller, which is held against no item; answered, it grows again', () => {
-    let open = lot(1000);
-    let lessons = NO_LESSONS;
-    const sizes: number[] = [];
-    const attempts: number[] = [];
-    for (let n = 0; n < 8; n += 1) {
-      const carried = open.slice(0, lessons.atMost ?? open.length);
-      sizes.push(carried.length);
-      const waiting = open.slice(carried.length);
-      const after = settleCall(carried, waiting, wholeCall(carried.length, FAULTS.noAnswer), contextWith({ lessons }));
-      ({ open, lessons } = after);
-      attempts.push(Math.max(...open.map((item) => item.attempts)));
-    }
-    expect(sizes).toEqual([1000, 1000, 500, 250, 125, 63, 32, 16]);
-    expect(attempts).toEqual([1, 1, 1, 1, 1, 1, 1, 1]);
-    const answered = settleCall(open.slice(0, 8), open.slice(8), resultOf(allOk(8)), contextWith({ lessons }));
-    expect(answered.lessons).toMatchObject({ atMost: 16, unansweredCalls: 0 });
-    expect(answered.settled).toHaveLength(8);
-  });
-
   test('a single item is tried no more often than any other', () => {
     let open = lot(1);
     let lessons = NO_LESSONS;
@@ -328,81 +330,6 @@ describe('a call that was never answered, again and again', () => {
     ]);
     expect(lessons).toEqual(NO_LESSONS);
     expect(delayMs).toBeGreaterThanOrEqual(POLICY.serviceLimitMs);
-  });
-});
-
-const allOk = (count: number): Verdict[] =>
-  Array.from({ length: count }, () => ({ settlement: { status: 'ok', code: 0, info: '' } }));
-
-describe('a whole call that is refused although one item may be the cause', () => {
-  const malformed = { kind: 'malformed', code: 30001, info: 'SNS_DECODE_ERR' } as const;
-  const refusedWhole = (count: number): CallResult => ({
-    ...resultOf(
-      Array.from({ length: count }, () => ({ settlement: { status: 'failed', code: 30001, info: malformed.info } })),
-      malformed,
-    ),
-  });
-
-  /** Runs a chunk to its end against a service that refuses every call with a bad item as a whole. */
-  function run(count: number, bad: ReadonlySet<number>) {
-    let open = Array.from({ length: count }, (_, n) => openItem(n, { to: `t${n}`, rows: 'forward' }));
-    let lessons = NO_LESSONS;
-    let calls = 0;
-    const failed: number[] = [];
-    while (open.length > 0) {
-      const carried = open.slice(0, lessons.atMost ?? open.length);
-      const isBad = carried.some(({ index }) => bad.has(index));
-      const result = isBad ? refusedWhole(carried.length) : resultOf(allOk(carried.length));
-      const after = settleCall(carried, open.slice(carried.length), result, contextWith({ lessons }));
-      failed.push(...after.settled.filter((item) => item.settlement.status === 'failed').map(({ index }) => index));
-      ({ open, lessons } = after);
-      calls += 1;
-    }
-    return { calls, failed: failed.toSorted((a, b) => a - b) };
-  }
-
-  test('smaller calls find it; the others pass', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 300 }), fc.uniqueArray(fc.nat(299), { maxLength: 3 }), (count, places) => {
-        const bad = new Set(places.filter((place) => place < count));
-        const { calls, failed } = run(count, bad);
-        expect(failed).toEqual([...bad].toSorted((a, b) => a - b));
-        // Halving down to each, and growing again behind it.
-        expect(calls).toBeLessThanOrEqual(1 + 2 * bad.size * (1 + Math.ceil(Math.log2(count))) + Math.log2(count));
-      }),
-    );
-  });
-
-  test.each([
-    { what: 'read', options: { noVerify: false }, left: ['verify'], most: 30 },
-    { what: 'tried one by one', options: { noVerify: true }, left: [], most: 2100 },
-  ])('when each of them holds already the rest is $what: $options', ({ options, left, most }) => {
-    const spoilt: Fault = { kind: 'malformed', code: 31704, info };
-    const none: Verdict = { settlement: { status: 'satisfied', code: 31704, info } };
-    const context = { operation: OPERATIONS.delete, options };
-    let open = Array.from({ length: 1000 }, (_, n) => openItem(n, { to: `t${n}`, rows: 'forward' }));
-    let lessons = NO_LESSONS;
-    let calls = 0;
-    const settled: string[] = [];
-    while (open.some(({ step }) => step === 'send')) {
-      const carried = open.slice(0, lessons.atMost ?? open.length);
-      const alone = carried.length === 1;
-      const result = { ...resultOf(carried.map(() => (alone ? none : { fault: spoilt }))), fault: spoilt };
-      const after = settleCall(carried, open.slice(carried.length), result, contextWith({ ...context, lessons }));
-      settled.push(...after.settled.map(({ settlement: { status } }) => status));
-      ({ open, lessons } = after);
-      calls += 1;
-    }
-    expect(new Set(settled)).toEqual(new Set(['satisfied']));
-    expect(settled.length + open.length).toBe(1000);
-    expect(new Set(open.map(({ step }) => step))).toEqual(new Set(left));
-    expect(calls).toBeLessThan(most);
-  });
-
-  test('when one after the other is refused alone, the request itself is at fault, and the rest is not sent', () => {
-    const { calls, failed } = run(1000, new Set(Array.from({ length: 1000 }, (_, n) => n)));
-    expect(failed).toHaveLength(1000);
-    expect(calls).toBeLessThan(30);
   });
 });
 
@@ -468,7 +395,10 @@ describe('a code that is about the From_Account', () => {
     const filtered: Fault = { kind: 'transient', curve: 'security', code: 30540, info, answered: true, maxAttempts: 3 };
     const first = settleOne({}, { fault: filtered });
     expect(first).toMatchObject({ delayMs: 120_000, holdFromMs: 120_000, settled: [] });
-    expect(settleOne({ attempts: 2 }, { fault: filtered }).settled).toMatchObject([{ settlement: { code: 30540 } }]);
+    const twice = { attempts: 2, fault: filtered, times: 2 };
+    expect(settleOne(twice, { fault: filtered }).settled).toMatchObject([{ settlement: { code: 30540 } }]);
+    // Two other failures before it are not two of its three.
+    expect(settleOne({ ...twice, fault: FAULTS.internal }, { fault: filtered }).settled).toEqual([]);
   });
 });
 
