@@ -86,6 +86,7 @@ export function settleCall(
     settleItem(open, verdicts[place] as Verdict, { callFault, spared }, settled, context),
   );
   settled.open.push(...waiting);
+  if (settled.open.length === 0) settled.delayMs = 0;
   settled.bar = barOf(verdicts);
   return settled.bar === null ? settled : applyBar(settled, settled.bar, context);
 }
@@ -181,6 +182,8 @@ function settleItem(
     into.open.push({ ...next, attempts: open.attempts });
   } else if (tooOften || (spends && attempts >= policy.attempts)) {
     end(next, into, context);
+    // It may still run: what is open of the chunk writes the same list.
+    if (operation.writes && mayHold(fault)) into.delayMs = Math.max(into.delayMs, policy.serviceLimitMs);
   } else {
     into.open.push(next);
     const delay = delayAfter(next, operation.writes, policy);

@@ -155,6 +155,14 @@ describe('the last attempt of an item', () => {
   });
 });
 
+test('an unanswered write that ends its item keeps the chunk away all the same: it may still run', () => {
+  const last = itemWith({ attempts: POLICY.attempts - 1 });
+  const waiting = openItem(1, { to: 'c', rows: 'forward' });
+  const { settled, open, delayMs } = settleCall([last], [waiting], wholeCall(1, FAULTS.noAnswer), contextWith());
+  expect(settled).toMatchObject([{ index: 0, settlement: { status: 'unknown' } }]);
+  expect({ open, delayMs }).toEqual({ open: [waiting], delayMs: POLICY.serviceLimitMs });
+});
+
 test('a write that was once unanswered stays unknown until an answer settles it', () => {
   const unanswered = { attempts: POLICY.attempts - 1, unanswered: true, fault: FAULTS.noAnswer };
   expect(settleOne(unanswered, { fault: FAULTS.internal }).settled).toMatchObject([
