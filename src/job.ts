@@ -9,6 +9,7 @@ import { JobElsewhere } from './jobs/submit.ts';
 import { unlessAborted } from './redis/in-time.ts';
 import { RESULTS_FILE } from './results/file.ts';
 import { followLines, followOutcomes } from './results/follow.ts';
+import { retriesOf } from './jobs/retry.ts';
 import { type Report, reportOf } from './results/report.ts';
 
 /** A job, submitted or found. */
@@ -100,7 +101,11 @@ export function jobOf(id: string, { ledger, home, notFound }: JobParts): Job {
     return { results: results ?? null, rejects: rejects ?? null };
   };
   const resultsPath = join(jobFolder(home, id), RESULTS_FILE);
-  const report = async () => reportOf(await status(), await files(), Date.now());
+  const report = async (): Promise<Report> => {
+    const found = await status();
+    const retried = await retriesOf(found, ledger);
+    return { ...reportOf(found, await files(), Date.now()), ...(retried && { retried }) };
+  };
   const over = async () => !isMoving(await status());
   const mustBeHere = async () => {
     if ((await existing(jobFolder(home, id))) !== undefined) return;

@@ -32,6 +32,12 @@ export const FRIEND_CODES: readonly CodeRow[] = [
     meaning: 'the account is not imported into the app',
     advice:
       'befriend COMMAND FILE --dry-run --preflight lists such accounts; import them (befriend accounts import), then befriend retry JOB --all',
+    adviceOf: Object.fromEntries(
+      (['check', 'get', 'get-list', 'delete-all'] as const).map((operation) => [
+        operation,
+        'the rows name such accounts; import them (befriend accounts import), then befriend retry JOB --all',
+      ]),
+    ),
   },
   {
     codes: [30004],

@@ -112,7 +112,20 @@ export function nextSteps(report: Report, { rows = 'FILE', fresh = false, expect
   return clean && see !== undefined ? [{ ...see, command: see.command.replace('FILE', rows) }] : steps;
 }
 
-function retries({ job, totals, codes }: Report): Step[] {
+function retries({ job, totals, codes, retried }: Report): Step[] {
+  if (retried !== undefined) {
+    return [
+      { command: `befriend status ${retried.by}`, why: 'what became of rows of it that were run again' },
+      ...(retried.left > 0
+        ? [
+            {
+              command: `befriend retry ${job} --all`,
+              why: `the ${plural(retried.left, 'row')} that failed for good and were not run again: once their cause is mended`,
+            },
+          ]
+        : []),
+    ];
+  }
   const byCode = Object.entries(codes);
   const answered = byCode.reduce((sum, [, rows]) => sum + rows, 0);
   // Codes are also those of rows that were so already, or wait for their peer: none of these failed.

@@ -75,12 +75,10 @@ export const percent = (share: number): string => `${Math.round(100 * share)} %`
 /** The limit in force with its reason, and the job's share of it: lines of its report while it is not over. */
 export function rateLines({ id, state, priority }: JobStatus, outlook: Outlook): string[] {
   if (state === 'completed' || state === 'cancelled') return [];
-  const reasons = [
-    ...(isSlowed(outlook) ? [tooFastText(outlook)] : []),
-    ...(outlook.trouble === null ? [] : [`calls fail (${outlook.trouble})`]),
-  ];
+  const reasons = isSlowed(outlook) ? [tooFastText(outlook)] : [];
   return [
-    `  rate     ${limitText(outlook)}${reasons.length === 0 ? '' : ':'}`,
+    ...(outlook.trouble === null ? [] : ['  calls fail', ...wrapped(outlook.trouble)]),
+    `  limit    ${limitText(outlook)}${reasons.length === 0 ? '' : ':'}`,
     ...reasons.flatMap(wrapped),
     `  share    ${state === 'running' ? shareText(id, outlook) : `none while it is ${state}`}; priority ${priority}`,
   ];

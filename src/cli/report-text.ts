@@ -58,7 +58,7 @@ export function reportText(
     return [
       row(`code ${code}`, rows),
       ...wrapped(meaning),
-      ...wrapped(`→ ${adviceOn(Number(code), report.operation)}`),
+      ...wrapped(`→ ${withNames(adviceOn(Number(code), report.operation), report, called)}`),
     ];
   });
   const relations = mostFirst(report.relations).map(([name, rows]) =>
@@ -75,6 +75,7 @@ export function reportText(
     `${wordsOf(report.operation).join(' ')}: ${painted(state, STYLE[state])}`,
     `  job ${report.job}`,
     ...(report.retryOf ? [`  retry of ${report.retryOf}`] : []),
+    ...(report.retried ? [`  retried by ${report.retried.by}`] : []),
     ...(report.reason ? wrapped(report.reason) : []),
     '',
     row('rows', totals.rows),
@@ -120,6 +121,15 @@ function fileLines(name: string, path: string | null): string[] {
   if (path === null) return [];
   const line = `  ${name}  ${path}`;
   return line.length < 80 ? [line] : [`  ${name}`, `    ${path}`];
+}
+
+/** An advice names what it is about as the reader has it. */
+function withNames(advice: string, { job, operation }: Report, called: Called = {}): string {
+  const { rows = 'FILE' } = called;
+  return advice
+    .replaceAll(/\bCOMMAND\b/g, () => wordsOf(operation).join(' '))
+    .replaceAll(/\bFILE\b/g, () => rows)
+    .replaceAll(/\bJOB\b/g, () => job);
 }
 
 /** A long text in lines of 80 columns, indented below its heading. */

@@ -49,16 +49,23 @@ function parseRow(text: string, names: ColumnNames): RawRow | string {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'row: not a JSON object';
   const row = new RawRow(names.operation.edits);
   const repeated = repeatedKeys(text, Object.keys(value));
+  const ofResults = names.operation.rows === 'accounts' && isResult(value);
   for (const [name, inner] of Object.entries(value)) {
     const column = names.use(name);
     if (column === null) continue;
-    if (column.kind === 'to' && names.operation.rows === 'accounts') return `to: ${pairRefused(names.operation)}`;
+    if (ofResults && column.kind === 'account') continue;
+    if (column.kind === 'to' && names.operation.rows === 'accounts' && !ofResults) {
+      return `to: ${pairRefused(names.operation)}`;
+    }
     if (!row.set(column, inner) || repeated?.has(name)) {
       return `${column.kind === 'field' ? column.field : column.kind}: given twice`;
     }
   }
   return row;
 }
+
+/** A line of a results file on accounts: `to` is the account, `account` what was answered of it. */
+const isResult = (value: object): boolean => 'from' in value && value.from === null;
 
 /** A string with the colon that makes it a key, or what opens and closes a level. */
 const TOKEN = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}[\]]/g;

@@ -180,6 +180,14 @@ async function lastOf(job: JobStatus, ledger: Ledger): Promise<JobStatus> {
   return next === null ? job : lastOf(next, ledger);
 }
 
+/** What of a job's rows was run again; null: nothing. */
+export async function retriesOf(job: JobStatus, ledger: Ledger): Promise<NonNullable<Report['retried']> | null> {
+  const first = isFinal(job) && notHolding(job) > 0 ? await retryNamed(job.id, 'first', ledger) : null;
+  if (first === null) return null;
+  const rest = await retryNamed(job.id, 'rest', ledger);
+  return { by: (await lastOf(rest ?? first, ledger)).id, left: rest === null ? leftBy(job, first) : 0 };
+}
+
 async function retriedAlready(parent: JobStatus, first: JobStatus, ledger: Ledger): Promise<RetryRefused> {
   const left = leftBy(parent, first);
   const rest = left > 0 && (await retryNamed(parent.id, 'rest', ledger)) === null;

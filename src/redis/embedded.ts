@@ -55,7 +55,11 @@ export function ensureEmbeddedRedis(home: string, options: EmbeddedOptions): Pro
 
 /** A connected client of the embedded Redis of `home`, which is started again whenever it is lost. */
 export async function connectEmbeddedRedis(home: string, options: EmbeddedOptions): Promise<Redis> {
-  const redis = await connectRedis(await ensureEmbeddedRedis(home, options));
+  const address = await ensureEmbeddedRedis(home, options);
+  const redis = await connectRedis(address).catch(async () => {
+    // Its guardian may have ended it in the instant we came.
+    return connectRedis(await ensureEmbeddedRedis(home, options));
+  });
   keepEmbeddedRedis(home, redis, options);
   return redis;
 }

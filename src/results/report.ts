@@ -11,6 +11,8 @@ export interface Report {
   options: OperationOptions;
   /** The job whose rows these are, run again. */
   retryOf?: string;
+  /** The last retry of its rows, and how many that did not pass no retry has taken yet; only where there is one. */
+  retried?: { by: string; left: number };
   priority: Priority;
   state: JobState;
   /** Why the state is what it is, where something said so. */

@@ -106,3 +106,13 @@ test('accounts without a word says what there is', async () => {
   expect(stderr).toContain('check [options] <file>');
   expect(stderr).toMatch(/^befriend: accounts needs a command: .*accounts import FILE$/m);
 });
+
+test('results of a check of accounts are rows of an import of accounts', async () => {
+  const checked = await place.report('accounts', 'check', fileOf('accounts.txt', ['u6', 'u7', 'u4000']));
+  const missing = await place.run('results', checked.report.job, '--account', 'NotImported');
+  const rows = fileOf('missing.jsonl', missing.stdout.trim().split('\n'));
+  const { code, report } = await place.report('accounts', 'import', rows);
+  expect({ code, totals: report.totals }).toMatchObject({ code: 0, totals: { accepted: 2, ok: 2, invalid: 0 } });
+  const again = await place.report('accounts', 'check', fileOf('again.txt', ['u7', 'u4000']), '--new');
+  expect(again.report.accounts).toEqual({ Imported: 2, NotImported: 0 });
+});

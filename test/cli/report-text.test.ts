@@ -102,7 +102,8 @@ test('completed, with everything that may come of rows', () => {
     '      → nothing to do: the row is `pending`',
     '  code 30006           40',
     '      internal error of the service',
-    '      → tried again by itself; what failed all the same: befriend retry JOB',
+    '      → tried again by itself; what failed all the same: befriend retry',
+    '      import-20261121-100000-4f2a1b2c',
     '  code 39999           20',
     '      a code that no page of the service lists',
     '      → tried a few times; look for the code on the vendor’s error page and',
@@ -546,6 +547,13 @@ describe('what to do next', () => {
     ],
   ])('%s', (_, given, ...expected) => {
     expect(commands(given)).toEqual(expected);
+  });
+
+  test('what a retry has taken already is not offered again', () => {
+    const failed = { totals: settled({ ok: 7, failed: 3 }), codes: { 30006: 1, 30014: 2 } };
+    const by = 'import-20261121-110000-5b6c7d8e';
+    expect(commands({ ...failed, retried: { by, left: 0 } })).toEqual([LOOK('failed'), `befriend status ${by}`]);
+    expect(commands({ ...failed, retried: { by, left: 2 } })).toEqual([LOOK('failed'), `befriend status ${by}`, ALL]);
   });
 
   test('names the rows where they are known, and the way on after --new', () => {

@@ -129,6 +129,7 @@ test('what may pass runs again with its fields, and nothing else; what failed fo
   // Told everywhere whose rows these are.
   expect((await place.run('jobs')).stdout).toContain(`retry of ${parent.job}`);
   expect((await place.run('status', child.job)).stdout).toContain(`retry of ${parent.job}`);
+  expect((await place.run('status', parent.job)).stdout).toContain(`retried by ${child.job}`);
 
   // Once more: those rows are the other job's now, and what failed for good is left.
   await expectRefused(

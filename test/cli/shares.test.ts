@@ -63,7 +63,7 @@ test('an import is not stuck behind a night job that has filled window and hands
   expect(seen.rate).toEqual({ ceiling: 100, limit: 100, throttled: null, share: 0.8, beside: 1 });
   expect(seen.priority).toBe('normal');
   expect(await textOf('status', mine)).toContain(
-    "  rate     100 of 100 calls/s\n  share    80 % of its command's calls, beside 1 running job; priority normal\n",
+    "  limit    100 of 100 calls/s\n  share    80 % of its command's calls, beside 1 running job; priority normal\n",
   );
   const table = await textOf('jobs');
   expect(table).toMatch(new RegExp(`^${mine} .* rows, normal priority: 80 % of the calls`, 'm'));
@@ -136,7 +136,7 @@ test('the rate in force stands in status with its reason: the code, how long ago
     break;
   }
   expect(await textOf('status', job)).toMatch(
-    /^ {2}rate {5}\d+ of 100 calls\/s:\n {6}the service said "too fast" \(60007\) \d+ s ago, recovering$/m,
+    /^ {2}limit {4}\d+ of 100 calls\/s:\n {6}the service said "too fast" \(60007\) \d+ s ago, recovering$/m,
   );
   await simulator.setLimits({ friend_import: 1000 });
   while ((await status(job)).rate?.throttled) await new Promise((next) => setTimeout(next, 200));
