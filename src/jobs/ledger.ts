@@ -261,10 +261,10 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
     async prioritize(job, priority) {
       // As long as a job may be cancelled it is not over.
       const { from } = TRANSITIONS.cancel;
-      const state = String(
-        await prioritizeScript(redis, [keys.job(job), keys.events], [priority, ...from]),
-      ) as JobState;
-      return String(state) === '' ? null : { changed: from.includes(state), state };
+      const answer = String(await prioritizeScript(redis, [keys.job(job), keys.events], [priority, ...from]));
+      if (answer === '') return null;
+      const state = answer as JobState;
+      return { changed: from.includes(state), state };
     },
 
     async lastEntry(job) {
