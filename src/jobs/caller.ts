@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { within } from '../redis/in-time.ts';
 import { type CallParts, callChunk } from './call.ts';
 import type { Keys } from './keys.ts';
-import { type ChunkJob, type ChunkRef, SERVER_IS_KNOWN } from './queue.ts';
+import { type ChunkJob, type ChunkRef, putOff, SERVER_IS_KNOWN } from './queue.ts';
 
 /**
  * A killed caller's chunks come back between 3.5 s (its last renewal was just before) and 4.5 s after its death.
@@ -54,7 +54,7 @@ export function startCaller({ connection, keys, command, concurrency, parts, log
       if (worker.holds.get(id) === hold) worker.holds.delete(id);
     });
     if (next.kind === 'done') return;
-    await job.moveToDelayed(wallClock() + next.afterMs, token);
+    await putOff(job, wallClock() + next.afterMs, token);
     throw new DelayedError();
   };
   const worker = new ChunkWorker(now, command, walk, {

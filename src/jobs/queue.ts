@@ -21,6 +21,13 @@ export type ChunkJob = Job<ChunkRef, void, string>;
 const PLACE = { first: 1, next: 2 };
 export type Place = keyof typeof PLACE;
 
+/** A chunk that waits for another try comes back at the end of the line, wherever it stood before. */
+export async function putOff(job: ChunkJob, until: number, token: string | undefined): Promise<void> {
+  // BullMQ puts what waited where it stood when it was added.
+  if (job.priority !== PLACE.next) await job.changePriority({ priority: PLACE.next });
+  await job.moveToDelayed(until, token);
+}
+
 /**
  * befriend looks at the server itself (redis/inspect.ts), once: BullMQ would ask again for each connection, and print.
  * It then takes the server for its minimum, and one below 6 as unable to wait for parts of a second.
