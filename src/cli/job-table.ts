@@ -1,4 +1,4 @@
-import { callsLeft } from '../domain/forecast.ts';
+import { runningJobs } from '../domain/forecast.ts';
 import type { JobStatus } from '../domain/job.ts';
 import { OPERATIONS } from '../domain/operation.ts';
 import { sharesOf } from '../domain/shares.ts';
@@ -6,17 +6,11 @@ import { count } from './figures.ts';
 import { fold } from './fold.ts';
 import { percent } from './rate-in-force.ts';
 
-/** Which share of its command's calls each job has now; null where it does not run. */
+/** Which share of its command's calls each job has now; null where it does not run, or no worker feeds it. */
 export function sharesAmong(all: readonly JobStatus[]): (number | null)[] {
-  const commandOf = ({ operation }: JobStatus) => OPERATIONS[operation].command;
-  const running = all.filter(({ state }) => state === 'running');
-  return all.map((job) => {
-    if (job.state !== 'running') return null;
-    const beside = running.filter((other) => commandOf(other) === commandOf(job));
-    const share = sharesOf(
-      beside.map(({ priority, calls, closed }) => ({ priority, callsLeft: callsLeft({ ...calls, closed }) })),
-    );
-    return share[beside.indexOf(job)]!;
+  return all.map(({ id, operation }) => {
+    const jobs = runningJobs(OPERATIONS[operation].command, all);
+    return sharesOf(jobs)[jobs.findIndex((one) => one.id === id)] ?? null;
   });
 }
 

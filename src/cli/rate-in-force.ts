@@ -61,11 +61,14 @@ const limitText = ({ limit, ceiling }: Outlook): string => `${limit.toFixed(0)} 
 /** That a running job shares the limit, for a person; null where it has all of it. */
 export function sharingText(job: string, outlook: Outlook): string | null {
   const { share, beside } = shareIn(job, outlook);
-  return beside === 0 ? null : `shares the limit with ${plural(beside, 'running job')}: ${percent(share)} of the calls`;
+  return beside === 0 || share === 0
+    ? null
+    : `shares the limit with ${plural(beside, 'running job')}: ${percent(share)} of the calls`;
 }
 
-function shareText(job: string, outlook: Outlook): string {
-  const { share, beside } = shareIn(job, outlook);
+function shareText({ id, fed }: JobStatus, outlook: Outlook): string {
+  const { share, beside } = shareIn(id, outlook);
+  if (share === 0 && beside > 0 && !fed) return 'none while no worker feeds it';
   if (beside === 0) return "all of its command's calls";
   return `${percent(share)} of its command's calls, beside ${plural(beside, 'running job')}`;
 }
@@ -73,13 +76,14 @@ function shareText(job: string, outlook: Outlook): string {
 export const percent = (share: number): string => `${Math.round(100 * share)} %`;
 
 /** The limit in force with its reason, and the job's share of it: lines of its report while it is not over. */
-export function rateLines({ id, state, priority }: JobStatus, outlook: Outlook): string[] {
+export function rateLines(job: JobStatus, outlook: Outlook): string[] {
+  const { state, priority } = job;
   if (state === 'completed' || state === 'cancelled') return [];
   const reasons = isSlowed(outlook) ? [tooFastText(outlook)] : [];
   return [
     ...(outlook.trouble === null ? [] : ['  calls fail', ...wrapped(outlook.trouble)]),
     `  limit    ${limitText(outlook)}${reasons.length === 0 ? '' : ':'}`,
     ...reasons.flatMap(wrapped),
-    `  share    ${state === 'running' ? shareText(id, outlook) : `none while it is ${state}`}; priority ${priority}`,
+    `  share    ${state === 'running' ? shareText(job, outlook) : `none while it is ${state}`}; priority ${priority}`,
   ];
 }

@@ -1,4 +1,5 @@
-import type { Priority } from './job.ts';
+import type { JobStatus, Priority } from './job.ts';
+import { OPERATIONS } from './operation.ts';
 import { WEIGHT } from './shares.ts';
 
 /** Calls of one job: how many chunks it has, and how its calls went so far. */
@@ -17,6 +18,31 @@ const MOST_TRIES = 10;
 export function callsLeft({ planned, closed, made, retried }: CallsSoFar): number {
   const tries = made === 0 ? 1 : Math.min(made / (made - retried), MOST_TRIES);
   return Math.ceil((planned - closed) * tries);
+}
+
+/** One of the running jobs of a command, which share its calls. */
+export interface RunningJob {
+  id: string;
+  priority: Priority;
+  callsLeft: number;
+  made: number;
+}
+
+/**
+ * Running jobs of a command that share its calls: those that are fed. Where none is, because no worker runs, all of
+ * them: they will share when one comes.
+ */
+export function runningJobs(command: string, all: readonly JobStatus[]): RunningJob[] {
+  const running = all.filter(
+    ({ state, operation }) => state === 'running' && OPERATIONS[operation].command === command,
+  );
+  const fed = running.filter((job) => job.fed);
+  return (fed.length > 0 ? fed : running).map(({ id, priority, calls, closed }) => ({
+    id,
+    priority,
+    callsLeft: callsLeft({ ...calls, closed }),
+    made: calls.made,
+  }));
 }
 
 /** A job as its calls go: how many, and at which weight. */

@@ -78,6 +78,8 @@ export interface JobStatus extends JobDescriptor {
   calls: CallCounts;
   /** Chunks with nothing open any more. */
   closed: number;
+  /** A worker feeds its chunks to the queue, or has fed all of them. */
+  fed: boolean;
   /** Every outcome is in the results file, durable. */
   delivered: boolean;
   /** ISO 8601; empty while rows are open or not delivered. */

@@ -2,13 +2,15 @@
   KEYS[1]  job            hash
   KEYS[2]  open           set of open chunk numbers
   KEYS[3]  delayed        BullMQ's sorted set of the command's jobs that wait out a delay
+  KEYS[4]  fed            there while a feeder that has the job's spool looks after it
   ARGV[1]  chunkPrefix    key prefix of open chunks
   ARGV[2]  queuePrefix    key prefix of this job's BullMQ jobs: prefix .. chunk number
   ARGV[3]  cursor         number of the first chunk offered; another feeder may have been faster
   ARGV[4…] block, items, locks   per offered chunk: deflated block, item count, JSON array of the account lists
                           that a call of it writes
   Returns  {state, cursor, open chunks, bytes of their blocks, {numbers of open chunks that no BullMQ job stands for},
-           open chunks that wait out a delay, priority, '' where it is that of the descriptor}
+           open chunks that wait out a delay, priority, '' where it is that of the descriptor, 1 when a feeder has said
+           lately that it looks after the job, else 0}
            and {''} when the job is gone
   Crash    between this script and the queue's add leaves open chunks without a BullMQ job: the next feed names them. ]]
 local state = redis.call('HGET', KEYS[1], 'state')
@@ -38,4 +40,4 @@ for _, chunk in ipairs(open) do
   end
 end
 local now = redis.call('HMGET', KEYS[1], 'openBytes', 'priority')
-return { state, cursor, #open, tonumber(now[1]), unheld, delayed, now[2] or '' }
+return { state, cursor, #open, tonumber(now[1]), unheld, delayed, now[2] or '', redis.call('EXISTS', KEYS[4]) }

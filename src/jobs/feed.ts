@@ -65,10 +65,10 @@ async function look(job: JobDescriptor, parts: FeedParts): Promise<Eater> {
   return eaterOf(job, reply, spool);
 }
 
-/** A job without a spool here is fed elsewhere, or not at all: what it has ready counts, no more. */
+/** Of a job that nobody feeds, here or elsewhere, counts what it has ready, no more. */
 function eaterOf(job: JobDescriptor, reply: FeedReply, spool: Spool | null): Eater {
-  const { state, cursor, open, openBytes, delayed, priority } = reply;
-  const left = spool === null || openBytes >= OPEN_BYTES ? 0 : job.chunks - cursor;
+  const { state, cursor, open, openBytes, delayed, priority, fed } = reply;
+  const left = (spool === null && !fed) || openBytes >= OPEN_BYTES ? 0 : job.chunks - cursor;
   return { job, state, cursor, spool, weight: WEIGHT[priority], ready: open - delayed, delayed, left };
 }
 
@@ -92,8 +92,10 @@ async function feedByShares(eaters: readonly Eater[], parts: FeedParts): Promise
 
 async function feedJob(eater: Eater, count: number, parts: FeedParts): Promise<Eater> {
   const { job, cursor, spool } = eater;
-  if (spool === null || count === 0) return eater;
+  if (spool === null) return eater;
   const blocks = await spool.read(cursor, count);
+  await parts.ledger.looksAfter(job.id);
+  if (count === 0) return eater;
   const chunks = blocks.map((block) => fedChunk(job, block));
   const reply = await parts.ledger.feed(job, commandOf(job), cursor, chunks);
   const first = cursor === 0 ? reply.unheld.filter((chunk) => chunk < count * FIRST_PART) : [];

@@ -18,6 +18,8 @@ export interface Keys {
   jobPrefix: string;
   identity(key: string): string;
   job(id: string): string;
+  /** There while a feeder that has the job's spool looks after it. Expires. */
+  fed(id: string): string;
   open(id: string): string;
   closed(id: string): string;
   counts(id: string): string;
@@ -49,6 +51,7 @@ export function keysOf(sdkappid: number): Keys {
     jobPrefix,
     identity: (key) => `${app}:key:${key}`,
     job: (id) => `${jobPrefix}${id}`,
+    fed: (id) => `${app}:fed:${id}`,
     open: (id) => `${app}:open:${id}`,
     closed: (id) => `${app}:closed:${id}`,
     counts: (id) => `${app}:counts:${id}`,

@@ -14,10 +14,11 @@ import type { Keys } from './keys.ts';
 
 const here = import.meta.url;
 const submitScript = defineScript<string[], ScriptArg[], [Buffer, Buffer]>(here, './submit.lua');
-const feedScript = defineScript<string[], ScriptArg[], [Buffer, number, number, number, number[], number, Buffer]>(
-  here,
-  './feed.lua',
-);
+const feedScript = defineScript<
+  string[],
+  ScriptArg[],
+  [Buffer, number, number, number, number[], number, Buffer, number]
+>(here, './feed.lua');
 const claimScript = defineScript<string[], ScriptArg[], [Buffer, number, Buffer, Buffer, Buffer, number, Buffer]>(
   here,
   './claim.lua',
@@ -27,6 +28,8 @@ const steerScript = defineScript<string[], ScriptArg[], [number, Buffer]>(here, 
 const prioritizeScript = defineScript<string[], ScriptArg[], Buffer>(here, './prioritize.lua');
 const finishScript = defineScript<string[], ScriptArg[], number>(here, './finish.lua');
 
+/** Some rounds of a feeder: one that was killed keeps no share for its jobs after that. */
+const FED_MS = 3000;
 /** Followers of a finished job's stream have a day; the results file stays. */
 const KEEP_STREAM_SECONDS = 86_400;
 
@@ -52,6 +55,8 @@ export interface FeedReply {
   /** Open chunks that wait out a delay in the queue. */
   delayed: number;
   priority: Priority;
+  /** A feeder has said lately that it looks after the job. */
+  fed: boolean;
 }
 
 export type Claim =
@@ -110,6 +115,8 @@ export interface Ledger {
   /** The job that a key names now, if any. */
   find(key: string): Promise<string | null>;
   feed(job: JobDescriptor, command: string, cursor: number, chunks: readonly FedChunk[]): Promise<FeedReply>;
+  /** A feeder that has the spool says so, for the others: the job uses its share. */
+  looksAfter(job: string): Promise<void>;
   /** @param onlyReads take it only if that needs no lock */
   claim(job: string, chunk: number, leaseMs: number, onlyReads?: boolean): Promise<Claim>;
   /** @returns false when another claim followed or the chunk is closed: nothing was written */
@@ -176,9 +183,9 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
     find: (key) => redis.get(keys.identity(key)),
 
     async feed(job, command, cursor, chunks) {
-      const [state, now, open, openBytes, unheld, delayed, priority] = await feedScript(
+      const [state, now, open, openBytes, unheld, delayed, priority, fed] = await feedScript(
         redis,
-        [keys.job(job.id), keys.open(job.id), keys.delayed(command)],
+        [keys.job(job.id), keys.open(job.id), keys.delayed(command), keys.fed(job.id)],
         [
           keys.chunkPrefix(job.id),
           keys.queuePrefix(command, job.id),
@@ -188,10 +195,14 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
       );
       const asked = job.priority;
       if (state.length === 0) {
-        return { state: null, cursor: 0, open: 0, openBytes: 0, unheld: [], delayed: 0, priority: asked };
+        return { state: null, cursor: 0, open: 0, openBytes: 0, unheld: [], delayed: 0, priority: asked, fed: false };
       }
-      const counts = { cursor: now, open, openBytes, unheld, delayed };
+      const counts = { cursor: now, open, openBytes, unheld, delayed, fed: fed === 1 };
       return { state: String(state) as JobState, ...counts, priority: (String(priority) as Priority) || asked };
+    },
+
+    async looksAfter(job) {
+      await redis.set(keys.fed(job), 1, 'PX', FED_MS);
     },
 
     async claim(job, chunk, leaseMs, onlyReads = false) {
@@ -282,11 +293,12 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
     async status(id) {
       const job = await descriptor(id);
       if (!job) return null;
-      const [hash, counts] = await Promise.all([
-        redis.hmget(keys.job(id), 'state', 'reason', 'delivered', 'finishedAt', 'closed', 'priority'),
+      const [hash, counts, fed] = await Promise.all([
+        redis.hmget(keys.job(id), 'state', 'reason', 'delivered', 'finishedAt', 'closed', 'priority', 'cursor'),
         redis.hgetall(keys.counts(id)),
+        redis.exists(keys.fed(id)),
       ]);
-      const [state, reason, delivered, finishedAt, closed, priority] = hash;
+      const [state, reason, delivered, finishedAt, closed, priority, cursor] = hash;
       if (!state) return null;
       const named = (prefix: string) => pick(counts, prefix);
       return {
@@ -300,6 +312,7 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
         accounts: named('account:'),
         calls: { planned: job.chunks, made: 0, throttled: 0, retried: 0, lookups: 0, ...named('calls:') },
         closed: Number(closed),
+        fed: fed === 1 || Number(cursor) === job.chunks,
         delivered: delivered === '1',
         finishedAt: finishedAt ?? '',
       };

@@ -1,7 +1,6 @@
 import type { Redis } from 'ioredis';
-import { callsLeft } from '../domain/forecast.ts';
+import { type RunningJob, runningJobs } from '../domain/forecast.ts';
 import { ceilingOf, type Limits } from '../domain/frequency.ts';
-import type { JobStatus, Priority } from '../domain/job.ts';
 import { type OperationName, OPERATIONS } from '../domain/operation.ts';
 import { sharesInForce, unansweredCalls } from '../limiter/in-force.ts';
 import type { Throttled } from '../limiter/limiter.ts';
@@ -22,7 +21,7 @@ export interface Outlook {
   /** The last "too fast" of that limit: the service's code, where it is known yet, and how long ago. Null as above. */
   tooFast: { code: number | null; msAgo: number } | null;
   /** The running jobs that share it, by the weights of their priorities (domain/shares.ts). */
-  jobs: { id: string; priority: Priority; callsLeft: number; made: number }[];
+  jobs: RunningJob[];
   /** In how many ms the last chunk that waits for another try comes back; 0 when none waits. */
   lastDelayMs: number;
   /** Calls of the command that have waited for their answer for a while. */
@@ -56,14 +55,10 @@ export async function outlookOf(
     quietOf(redis, keys).then((quiet) => quiet ?? troubleOf(redis, keys, command)),
     ledger.active().then((ids) => Promise.all(ids.map((id) => ledger.status(id)))),
   ]);
-  const jobs = active
-    .filter((job): job is JobStatus => job?.state === 'running' && OPERATIONS[job.operation].command === command)
-    .map(({ id, priority, calls, closed }) => ({
-      id,
-      priority,
-      callsLeft: callsLeft({ ...calls, closed }),
-      made: calls.made,
-    }));
+  const jobs = runningJobs(
+    command,
+    active.filter((job) => job !== null),
+  );
   const inForce = { command: own * shares.command, app: ceiling * shares.app };
   const limit = Math.min(inForce.command, inForce.app);
   const throttled = limit === ceiling ? null : limit < inForce.app ? 'command' : 'app';

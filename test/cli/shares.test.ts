@@ -1,5 +1,5 @@
 /** Jobs of one command beside each other: who gets the calls, and what `status`, `jobs` and `priority` say of it. */
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import type { RateInForce } from '../../src/cli/rate-in-force.ts';
 import type { JobStatus } from '../../src/domain/job.ts';
 import type { Report } from '../../src/results/report.ts';
@@ -13,12 +13,14 @@ const FEED = 50;
 
 let redis: TestRedis;
 let simulator: TestSimulator;
+let settings: Record<string, string>;
 let place: Workplace;
 
 beforeEach(async () => {
   redis = await testRedis();
   simulator = await testSimulator({ ...COMPRESSED_LIMIT });
-  place = workplace(simulator, { REDIS_URL: await redis.listen(), CHAT_CALLS_PER_SECOND: '20' });
+  settings = { REDIS_URL: await redis.listen(), CHAT_CALLS_PER_SECOND: '20' };
+  place = workplace(simulator, settings);
 });
 afterEach(async () => {
   await place.remove();
@@ -27,10 +29,10 @@ afterEach(async () => {
 });
 
 /** A job of so many calls, which a worker will make. */
-async function submit(name: string, calls: number, priority: string): Promise<string> {
+async function submit(name: string, calls: number, priority: string, at = place): Promise<string> {
   const rows = Array.from({ length: calls }, (_, n) => [`${name}${n}`, 'bob'] as const);
-  const file = place.csv(`${name}.csv`, rows);
-  const { code, stdout } = await place.run('import', file, '--detach', '--priority', priority);
+  const file = at.csv(`${name}.csv`, rows);
+  const { code, stdout } = await at.run('import', file, '--detach', '--priority', priority);
   expect(code).toBe(0);
   return stdout.trim();
 }
@@ -82,6 +84,31 @@ test('an import is not stuck behind a night job that has filled window and hands
   expect(beside).toBeGreaterThanOrEqual(400 / 4 / 2);
   expect(beside).toBeLessThanOrEqual(400 / 4 + WINDOW + 4 * FEED);
   expect((await status(night)).rate).toMatchObject({ share: 1, beside: 0 });
+}, 90_000);
+
+test('a job of another home has its share while that home has a worker, and none before', async () => {
+  const away = workplace(simulator, settings);
+  onTestFinished(() => away.remove());
+  const night = await submit('night', 3000, 'low');
+  const mine = await submit('mine', 3000, 'normal', away);
+  // No worker runs: so they will share.
+  expect((await status(night)).rate).toMatchObject({ share: 0.2, beside: 1 });
+  place.start('worker');
+  await reach(night, 1);
+  expect((await status(night)).rate).toMatchObject({ share: 1, beside: 0 });
+  expect((await status(mine)).rate).toMatchObject({ share: 0, beside: 1 });
+  expect(await textOf('status', mine)).toContain('  share    none while no worker feeds it; priority normal\n');
+  const listed = JSON.parse(await textOf('jobs', '--json')) as { id: string; fed: boolean; share: number | null }[];
+  expect(listed.find(({ id }) => id === mine)).toMatchObject({ fed: false, share: null });
+
+  away.start('worker');
+  await reach(mine, WINDOW);
+  const before = [(await status(night)).calls.made, (await status(mine)).calls.made] as const;
+  expect((await status(night)).rate).toMatchObject({ share: 0.2, beside: 1 });
+  await reach(mine, before[1] + 3 * WINDOW);
+  const made = [(await status(night)).calls.made - before[0], (await status(mine)).calls.made - before[1]] as const;
+  expect(made[0] / (made[0] + made[1])).toBeGreaterThan(0.1);
+  expect(made[0] / (made[0] + made[1])).toBeLessThan(0.27);
 }, 90_000);
 
 test('priority is changed while jobs run, and counts when the window has passed; the low job goes on', async () => {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { callsLeft, type Load, secondsBeside } from '../../src/domain/forecast.ts';
-import type { Priority } from '../../src/domain/job.ts';
+import { callsLeft, type Load, runningJobs, secondsBeside } from '../../src/domain/forecast.ts';
+import type { JobStatus, Priority } from '../../src/domain/job.ts';
 import { WEIGHT } from '../../src/domain/shares.ts';
 
 test('calls left are the open chunks, and more of them where calls had to be made again', () => {
@@ -11,6 +11,25 @@ test('calls left are the open chunks, and more of them where calls had to be mad
   expect(callsLeft({ planned: 100, closed: 0, made: 0, retried: 0 })).toBe(100);
   // Nothing passed yet: no forecast is endless.
   expect(callsLeft({ planned: 100, closed: 0, made: 50, retried: 50 })).toBe(1000);
+});
+
+test('jobs share with those that are fed; where none is, with all that run', () => {
+  const job = (id: string, given: Partial<JobStatus> = {}): JobStatus =>
+    ({
+      id,
+      operation: 'import',
+      state: 'running',
+      priority: 'normal',
+      closed: 10,
+      fed: true,
+      calls: { planned: 30, made: 10, throttled: 0, retried: 0, lookups: 0 },
+      ...given,
+    }) as JobStatus;
+  const others = [job('checks', { operation: 'check' }), job('paused', { state: 'paused' })];
+  const ids = (...jobs: JobStatus[]) => runningJobs('friend_import', [...others, ...jobs]).map(({ id }) => id);
+  expect(ids(job('a'), job('b', { fed: false }), job('c'))).toEqual(['a', 'c']);
+  expect(ids(job('a', { fed: false }), job('b', { fed: false }))).toEqual(['a', 'b']);
+  expect(runningJobs('friend_import', [job('a')])).toEqual([{ id: 'a', priority: 'normal', callsLeft: 20, made: 10 }]);
 });
 
 /**

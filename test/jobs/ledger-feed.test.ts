@@ -42,6 +42,7 @@ test('offered chunks are open, counted, and unheld; the cursor moves behind them
     unheld: [0, 1, 2],
     delayed: 0,
     priority: 'normal',
+    fed: false,
   });
   const second = await ledger.feed(job, commandOf(job), 3, chunks(2));
   expect(second).toMatchObject({ cursor: 5, open: 5, openBytes: bytesOf(fed) + bytesOf(chunks(2)) });
@@ -56,6 +57,22 @@ test('looking changes nothing', async () => {
   const before = await dump(server.redis);
   expect(await ledger.feed(job, commandOf(job), 0, [])).toMatchObject({ cursor: 1, open: 1, unheld: [0] });
   expect(await dump(server.redis)).toEqual(before);
+});
+
+test('that a feeder looks after a job is known to the others, for some rounds', async () => {
+  const job = await submitted(2);
+  const look = async () => (await ledger.feed(job, commandOf(job), 0, [])).fed;
+  expect([await look(), (await ledger.status(job.id))!.fed]).toEqual([false, false]);
+  await ledger.looksAfter(job.id);
+  expect([await look(), (await ledger.status(job.id))!.fed]).toEqual([true, true]);
+  const ms = await server.redis.pttl(KEYS.fed(job.id));
+  expect(ms).toBeGreaterThan(1000);
+  expect(ms).toBeLessThanOrEqual(3000);
+  await server.redis.del(KEYS.fed(job.id));
+  expect([await look(), (await ledger.status(job.id))!.fed]).toEqual([false, false]);
+  // All of it is fed: callers anywhere make its calls.
+  await ledger.feed(job, commandOf(job), 0, chunks(2));
+  expect([await look(), (await ledger.status(job.id))!.fed]).toEqual([false, true]);
 });
 
 test('two feeders offer from the same cursor: the second changes nothing, and hears where the first has got to', async () => {

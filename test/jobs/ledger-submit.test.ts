@@ -56,6 +56,7 @@ test('a new job exists whole: descriptor, running, active, listed, named by its 
     relations: {},
     accounts: {},
     closed: 0,
+    fed: false,
     calls: { planned: 3, made: 0, throttled: 0, retried: 0, lookups: 0 },
     delivered: false,
     finishedAt: '',

@@ -1,4 +1,5 @@
 import { Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ChunkJob, type ChunkQueue, type ChunkRef, enqueue, openQueue, putOff } from '../../src/jobs/queue.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
@@ -11,15 +12,17 @@ let server: TestRedis;
 let queue: ChunkQueue;
 /** Takes no chunks by itself. */
 let worker: Worker<ChunkRef, void, string>;
+let connection: Redis;
 
 beforeAll(async () => {
   server = await testRedis();
   queue = openQueue(await server.connect(), KEYS, COMMAND);
-  const connection = server.redis.duplicate({ maxRetriesPerRequest: null });
+  connection = server.redis.duplicate({ maxRetriesPerRequest: null });
   worker = new Worker<ChunkRef, void, string>(COMMAND, null, { connection, prefix: KEYS.app });
 });
 afterAll(async () => {
   await worker.close();
+  connection.disconnect();
   await queue.close();
   await server.close();
 });

@@ -20,6 +20,7 @@ function statusOf({ settled = { ok: 10 }, invalid = 0, duplicate = 0, ...given }
     accounts: {},
     calls: { planned: 4, made: 5, throttled: 0, retried: 1, lookups: 0 },
     closed: 0,
+    fed: true,
     delivered: true,
     finishedAt: new Date(START + 2000).toISOString(),
     ...given,
