@@ -4,8 +4,13 @@ import { type Socket, connect as connectTcp, isIP } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { ABORTED, TIMED_OUT, TransportError, transportError } from './transport-error.ts';
 
-/** The promise of one connected socket. It ends when a request gets the socket, or with `release`, whichever is first. */
+/**
+ * The promise of one connected socket. It ends when a request has been made with it, or with `release`, whichever is
+ * first. A socket that closes meanwhile is replaced.
+ */
 export interface Connection {
+  /** False while no connected socket is there for it: a request would have to connect first. */
+  readonly open: boolean;
   /** Gives the promise back; may be called at any time and more than once. */
   release(): void;
 }
@@ -13,7 +18,7 @@ export interface Connection {
 export interface WarmAgentOptions {
   /** Scheme, host and port of every call. */
   origin: URL;
-  /** Most sockets at once: at least as many as calls in flight. Beyond it `ready` promises nothing. */
+  /** Most sockets at once: at least as many as calls in flight. Beyond it `ready` waits until one is free. */
   maxSockets: number;
   /** Longest time to connect, TLS included, ms. */
   connectTimeoutMs: number;
@@ -22,6 +27,15 @@ export interface WarmAgentOptions {
   /** Extra TLS options, e.g. `ca`. */
   tls?: ConnectionOptions;
 }
+
+/** Who waits for a socket. */
+interface Waiter {
+  grant(): void;
+  fail(error: unknown): void;
+}
+
+/** A promised socket that the other side closes sooner is not replaced: that would go on as fast as connecting does. */
+const LASTING_MS = 1000;
 
 /**
  * A keep-alive pool that can promise a connected socket before a call takes its slot: connecting takes one to three
@@ -34,19 +48,24 @@ export class WarmAgent {
   readonly http: HttpAgent;
   readonly #options: WarmAgentOptions;
   /** Connected, and not known to node's agent yet. */
-  readonly #ahead: Socket[] = [];
+  readonly #ahead = new Set<Socket>();
+  readonly #connected = new Set<Socket>();
+  /** Also those that a request waits for. */
   readonly #connecting = new Set<Socket>();
+  /** Of them, those that are for promises: how to give each up. */
+  readonly #coming = new Set<AbortController>();
+  /** First come, first served. */
+  readonly #waiting = new Set<Waiter>();
   /** Connections given out by `ready` that no request has used yet. */
   #promised = 0;
-  /** How many of the sockets being connected are for promises; the others have a request waiting for them. */
-  #coming = 0;
   #closed = false;
   #session: Buffer | undefined;
 
   constructor(options: WarmAgentOptions) {
     this.#options = options;
+    const { idleMs: timeout, maxSockets } = options;
     const Agent = options.origin.protocol === 'https:' ? HttpsAgent : HttpAgent;
-    this.http = new Agent({ keepAlive: true, maxSockets: options.maxSockets, timeout: options.idleMs });
+    this.http = new Agent({ keepAlive: true, maxSockets, maxFreeSockets: maxSockets, timeout });
     // Documented: a socket is returned, or handed to the callback later.
     this.http.createConnection = (_options, callback) => {
       const socket = this.#takeAhead();
@@ -54,41 +73,103 @@ export class WarmAgent {
       if (callback) void this.#handOut(callback);
       return undefined;
     };
+    // After node's own listener: the socket is idle, or has gone to a request that waited for it.
+    this.http.on('free', () => this.#serve());
   }
 
   /** Resolves when a connected socket is there for one request more. Rejects with a TransportError. */
-  async ready(signal?: AbortSignal): Promise<Connection> {
-    this.#promised += 1;
-    const connection = { release: once(() => (this.#promised -= 1)) };
-    try {
-      if (this.#needsAnother()) await this.#openAhead(signal);
-    } catch (error) {
-      connection.release();
-      throw error;
-    }
-    return connection;
+  ready(signal?: AbortSignal): Promise<Connection> {
+    if (this.#closed || signal?.aborted) return Promise.reject(aborted());
+    return new Promise((resolve, reject) => {
+      const abort = () => {
+        waiter.fail(aborted());
+        this.#giveUpSurplus();
+      };
+      const leave = () => {
+        this.#waiting.delete(waiter);
+        signal?.removeEventListener('abort', abort);
+      };
+      const waiter: Waiter = {
+        grant: () => {
+          leave();
+          resolve(this.#promise());
+        },
+        fail: (error) => {
+          leave();
+          reject(error);
+        },
+      };
+      signal?.addEventListener('abort', abort, { once: true });
+      this.#waiting.add(waiter);
+      this.#serve();
+    });
   }
 
   /** Destroys every socket; calls in flight end with an error. */
   close(): void {
     this.#closed = true;
+    for (const waiter of this.#waiting) waiter.fail(aborted());
     this.http.destroy();
     for (const socket of [...this.#ahead, ...this.#connecting]) socket.destroy();
   }
 
-  #needsAnother(): boolean {
-    const idle = count(this.http.freeSockets);
-    const unused = idle + this.#ahead.length + this.#coming;
-    return unused < this.#promised && unused + count(this.http.sockets) < this.#options.maxSockets;
+  #promise(): Connection {
+    this.#promised += 1;
+    const release = once(() => {
+      this.#promised -= 1;
+      this.#serve();
+    });
+    const hasSocket = () => this.#unused > 0;
+    return {
+      get open() {
+        return hasSocket();
+      },
+      release,
+    };
   }
 
-  async #openAhead(signal?: AbortSignal): Promise<void> {
-    this.#coming += 1;
-    try {
-      this.#keepAhead(await this.#connect(signal));
-    } finally {
-      this.#coming -= 1;
+  /** Connected sockets without a request. */
+  get #unused(): number {
+    return count(this.http.freeSockets) + this.#ahead.size;
+  }
+
+  /**
+   * Keeps the promises: after everything that makes a socket free or takes one away. One socket at most is opened each
+   * time, so that a service that cannot be reached is not stormed.
+   */
+  #serve(): void {
+    if (this.#closed) return;
+    for (const waiter of this.#waiting) {
+      if (this.#unused <= this.#promised) break;
+      waiter.grant();
     }
+    const missing = this.#promised + this.#waiting.size - this.#unused - this.#coming.size;
+    const sockets = this.#connected.size + this.#connecting.size;
+    if (missing > 0 && sockets < this.#options.maxSockets) void this.#openAhead();
+  }
+
+  async #openAhead(): Promise<void> {
+    const givenUp = new AbortController();
+    this.#coming.add(givenUp);
+    try {
+      const socket = await this.#connect(givenUp.signal);
+      this.#coming.delete(givenUp);
+      this.#keepAhead(socket);
+    } catch (error) {
+      const [first] = this.#waiting;
+      // Where nobody waits, it was to replace a promised one: the request will connect, or say why not.
+      if (!this.#coming.delete(givenUp) || !first) return;
+      first.fail(error);
+    }
+    this.#serve();
+  }
+
+  /** After a wait that was given up: what is being connected for nobody. */
+  #giveUpSurplus(): void {
+    const last = [...this.#coming].at(-1);
+    if (!last || this.#unused + this.#coming.size <= this.#promised + this.#waiting.size) return;
+    this.#coming.delete(last);
+    last.abort();
   }
 
   /** For a request that found no socket: it gets one when connected, not before. */
@@ -101,30 +182,36 @@ export class WarmAgent {
   }
 
   #takeAhead(): Socket | undefined {
-    for (;;) {
-      const socket = this.#ahead.pop();
-      if (!socket) return undefined;
-      socket.removeListener('close', this.#forget);
+    for (const socket of this.#ahead) {
+      this.#ahead.delete(socket);
       socket.ref();
       if (isOpen(socket)) return socket;
     }
+    return undefined;
   }
 
   #keepAhead(socket: Socket): void {
     if (!isOpen(socket)) return; // closed in the meantime: the request will open its own
     socket.unref();
-    socket.setTimeout(this.#options.idleMs, () => this.#ahead.includes(socket) && socket.destroy());
-    socket.once('close', this.#forget);
-    this.#ahead.push(socket);
+    socket.setTimeout(this.#options.idleMs, () => this.#ahead.has(socket) && socket.destroy());
+    this.#ahead.add(socket);
   }
 
-  readonly #forget = (): void => {
-    const open = this.#ahead.filter(isOpen);
-    this.#ahead.splice(0, this.#ahead.length, ...open);
-  };
+  #keepAccount(socket: Socket): void {
+    const since = performance.now();
+    const lastingMs = Math.min(LASTING_MS, this.#options.idleMs / 2);
+    this.#connected.add(socket);
+    socket.once('close', () => {
+      this.#connected.delete(socket);
+      this.#ahead.delete(socket);
+      const lasted = performance.now() - since >= lastingMs;
+      // Later: node's agent hears of it after us.
+      if (lasted || this.#waiting.size > 0) queueMicrotask(() => this.#serve());
+    });
+  }
 
   #connect(signal?: AbortSignal): Promise<Socket> {
-    if (this.#closed || signal?.aborted) return Promise.reject(new TransportError('aborted', ABORTED, false));
+    if (this.#closed || signal?.aborted) return Promise.reject(aborted());
     const { socket, event } = this.#open();
     this.#connecting.add(socket);
     return new Promise((resolve, reject) => {
@@ -132,7 +219,7 @@ export class WarmAgent {
       const timer = setTimeout(() => {
         fail(new TransportError(`no connection within ${connectTimeoutMs / 1000} s`, TIMED_OUT, false));
       }, connectTimeoutMs);
-      const abort = () => fail(new TransportError('aborted', ABORTED, false));
+      const abort = () => fail(aborted());
       const closed = () => fail(new TransportError('connection closed while connecting', 'ECONNRESET', false));
       const settle = () => {
         clearTimeout(timer);
@@ -151,6 +238,7 @@ export class WarmAgent {
       socket.on('error', fail);
       socket.once(event, () => {
         settle();
+        this.#keepAccount(socket);
         resolve(socket);
       });
     });
@@ -177,6 +265,10 @@ export class WarmAgent {
     socket.on('session', (ticket) => (this.#session = ticket));
     return { socket, event: 'secureConnect' };
   }
+}
+
+function aborted(): TransportError {
+  return new TransportError('aborted', ABORTED, false);
 }
 
 function isOpen(socket: Socket): boolean {

@@ -61,7 +61,6 @@ export function exchange<Response>(
     // The request is flushed right after the listeners of this event, in the same tick. The agent hands out connected
     // sockets only, so flushed means written.
     const onSocket = () => {
-      connection?.release();
       try {
         if (!beforeWrite()) return end({ kind: 'not-sent' });
         sent = true;
@@ -73,6 +72,7 @@ export function exchange<Response>(
     const transport: Transport = {
       request(options, onResponse) {
         made = request(options, onResponse);
+        connection?.release(); // its socket is the request's now
         made.once('socket', onSocket);
         if (over) made.destroy();
         return made;

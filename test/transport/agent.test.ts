@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
-import { WarmAgent, type WarmAgentOptions } from '../../src/transport/agent.ts';
+import { type Connection, WarmAgent, type WarmAgentOptions } from '../../src/transport/agent.ts';
 import { OPERATIONS } from '../../src/domain/operation.ts';
 import { CERT } from '../chat/support/certificate.ts';
 import { itemsOf, testClient } from '../chat/support/clients.ts';
-import { httpServer, tcpServer } from '../chat/support/servers.ts';
+import { freePort, httpServer, tcpServer } from '../chat/support/servers.ts';
 
 function agentFor(url: string, options: Partial<WarmAgentOptions> = {}): WarmAgent {
   const agent = new WarmAgent({
@@ -106,11 +106,65 @@ test('a ready socket that the server resets ends nothing, and is replaced', asyn
   expect(connections).toHaveLength(2);
 });
 
-test('beyond maxSockets nothing is opened', async () => {
-  const { url, opened } = await tcpServer();
+test('beyond maxSockets ready waits, first come first served, for a socket that is answered or given back', async () => {
+  const { url, connections, opened } = await tcpServer();
   const agent = agentFor(url, { maxSockets: 2 });
-  await Promise.all(Array.from({ length: 5 }, () => agent.ready()));
+  const [first] = (await Promise.all([agent.ready(), agent.ready()])) as [Connection, Connection];
+  const { end } = await get(agent, url, true);
+  first.release(); // it was for that request
+  const granted: string[] = [];
+  const wait = async (name: string) => {
+    const connection = await agent.ready();
+    granted.push(name);
+    return connection;
+  };
+  const [third, fourth] = [wait('third'), wait('fourth')];
+  const stop = new AbortController();
+  const aborted = agent.ready(stop.signal);
   expect(await opened()).toBe(2);
+  expect(granted).toEqual([]);
+  stop.abort();
+  await expect(aborted).rejects.toMatchObject({ message: 'aborted', sent: false });
+  while (!connections.some((socket) => socket.bytesRead > 0)) await new Promise(setImmediate);
+  const busy = connections.find((socket) => socket.bytesRead > 0);
+  busy?.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}');
+  await end();
+  const given = await third;
+  expect(granted).toEqual(['third']);
+  given.release();
+  await fourth;
+  expect(granted).toEqual(['third', 'fourth']);
+  expect(await opened()).toBe(2);
+});
+
+test('a promised socket that was idle too long is replaced; one of nobody is not', async () => {
+  const { url, connections, opened } = await tcpServer();
+  const agent = agentFor(url, { idleMs: 30 });
+  const connection = await agent.ready();
+  expect(connection.open).toBe(true);
+  while (connections.length < 3) await new Promise(setImmediate);
+  await agent.ready().then(({ release }) => release());
+  expect(connection.open).toBe(true);
+  connection.release();
+  while (connections.some((socket) => !socket.closed)) await new Promise(setImmediate);
+  const before = connections.length;
+  expect(await opened()).toBe(before);
+});
+
+test('a promised socket that the server closes at once is not: that would go on without end', async () => {
+  const { url, connections, opened } = await tcpServer((socket) => socket.end());
+  const connection = await agentFor(url).ready();
+  while (connection.open) await new Promise(setImmediate);
+  expect(await opened()).toBe(1);
+  expect(connections).toHaveLength(1);
+});
+
+test('a service that refuses connections is an error for everybody who waits', async () => {
+  const agent = agentFor(`http://127.0.0.1:${await freePort()}`, { maxSockets: 2 });
+  const outcomes = await Promise.allSettled(Array.from({ length: 7 }, () => agent.ready()));
+  for (const outcome of outcomes) {
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { message: 'connection refused', sent: false } });
+  }
 });
 
 test('an abort while connecting rejects and leaves no promise behind', async () => {
