@@ -21,7 +21,7 @@ import type { Slot, Throttled } from './slot.ts';
 export interface LimitedOptions {
   /** Whether an answer says "too fast", and of whose limit; null: it does not. Default: `chatThrottled`. */
   throttled?: (response: AxiosResponse) => Throttled | null;
-  /** Most sockets to one origin: at least as many as requests in flight. Default 64. */
+  /** Most sockets to one origin: a request beyond them waits for one before it takes its slot. Default 64. */
   maxSockets?: number;
   /** Idle sockets are closed after this time, ms. Default 50,000. */
   idleMs?: number;
@@ -35,6 +35,8 @@ export type Slots = Pick<Limiter, 'take' | 'callTimeoutMs'>;
 const MAX_SOCKETS = 64;
 /** Under the minute after which gateways commonly drop idle connections. */
 const IDLE_MS = 50_000;
+/** A request whose slots all come too late for it would use up those of others without end. */
+const MOST_SLOTS = 10;
 /** What cannot be honoured, for it would take a request past the slot, the open socket or the tick of the check. */
 const NOT_OURS = [
   'httpAgent',
@@ -64,8 +66,9 @@ export function limited<Instance extends AxiosInstance>(
 
 /**
  * An axios adapter that sends nothing without a slot: it connects, waits for a slot, and asks whether the slot still holds
- * in the tick that writes to the socket; one that has grown too old meanwhile is given up for another. The slot is settled
- * when the answer is in, when the request failed or was aborted, and at the limiter's `callTimeoutMs` at the latest.
+ * in the tick that writes to the socket; one that has grown too old meanwhile is given up for another, ten times at most.
+ * The slot is settled when the answer is in, when the request failed or was aborted, and at the limiter's `callTimeoutMs`
+ * at the latest.
  *
  * It rejects as axios' own does: an AxiosError with `response` for a status that `validateStatus` refuses, a CanceledError
  * when `signal` is aborted, also while it waits for a slot. `timeout` counts from the slot on. A redirect is an answer (its
@@ -89,7 +92,7 @@ export function limitedAdapter(limiter: Slots, options: LimitedOptions = {}): Ax
     const origin = originOf(config);
     const agent = agentOf(origin);
     const signal = config.signal as AbortSignal | undefined;
-    for (;;) {
+    for (let slots = 0; slots < MOST_SLOTS; slots += 1) {
       // Connected first: a slot is an instant, and connecting takes longer.
       const connection = await agent.ready(signal).catch((error: unknown) => {
         throw asAxiosError(error, config);
@@ -100,6 +103,12 @@ export function limitedAdapter(limiter: Slots, options: LimitedOptions = {}): Ax
           ? new CanceledError(undefined, config)
           : new AxiosError(`nothing was sent: ${(error as Error).message}`, 'ERR_NO_SLOT', config);
       });
+      if (!connection.open) {
+        // Closed just now: connecting would take longer than the slot lasts.
+        slot.giveUp();
+        connection.release();
+        continue;
+      }
       const exchanged = await send({ config, origin, agent, connection, slot, lifeMs: limiter.callTimeoutMs });
       if (exchanged.kind === 'not-sent') continue;
       settle(slot, exchanged, throttled);
@@ -107,12 +116,18 @@ export function limitedAdapter(limiter: Slots, options: LimitedOptions = {}): Ax
       exchanged.response.config = config;
       return exchanged.response;
     }
+    const why = 'this process is too busy, or its connections are closed as soon as they are open';
+    throw new AxiosError(
+      `nothing was sent: ${MOST_SLOTS} slots were too old to be used; ${why}`,
+      'ERR_NO_SLOT',
+      config,
+    );
   };
 }
 
 /**
  * Whether Tencent Chat says "too fast": HTTP 429, or the ErrorCode 60007, 60018, 60019 (the command's limit) or 60011 (the
- * app's) in a body that came as text.
+ * app's) in a body that came as text or bytes.
  */
 export function chatThrottled({ status, data }: AxiosResponse): Throttled | null {
   if (status === 429) return 'command';
@@ -121,9 +136,10 @@ export function chatThrottled({ status, data }: AxiosResponse): Throttled | null
 }
 
 function codeIn(data: unknown): number | null {
-  if (typeof data !== 'string') return null;
+  const text = isBytes(data) ? new TextDecoder().decode(data) : data;
+  if (typeof text !== 'string') return null;
   try {
-    const { ErrorCode: code } = JSON.parse(data) as { ErrorCode?: unknown };
+    const { ErrorCode: code } = JSON.parse(text) as { ErrorCode?: unknown };
     return typeof code === 'number' ? code : null;
   } catch {
     return null;
@@ -137,13 +153,16 @@ function check(config: InternalAxiosRequestConfig): void {
   if (given.length > 0) {
     refuse(`${given.join(', ')} cannot be used with a limiter, whose adapter has connections of its own`, config);
   }
+  if (config.responseType === 'stream') {
+    refuse('an answer must have come as a whole before its slot ends: responseType cannot be stream', config);
+  }
   const { data } = config;
   const whole = data === undefined || data === null || typeof data === 'string' || isBytes(data);
   if (!whole)
     refuse('a body must be there as a whole when its slot comes: a string or bytes, no stream or form', config);
 }
 
-function isBytes(data: unknown): boolean {
+function isBytes(data: unknown): data is Buffer<ArrayBuffer> | ArrayBuffer {
   return Buffer.isBuffer(data) || data instanceof ArrayBuffer;
 }
 

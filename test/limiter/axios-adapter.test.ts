@@ -1,5 +1,6 @@
 /** Requests of any program through axios: nothing leaves without a slot, every slot ends, errors are axios' own. */
 import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import {
   type AxiosError,
@@ -33,6 +34,21 @@ function limiterOf(options: Partial<LimiterOptions> = {}): Limiter {
 
 function client(baseURL: string, slots: Slots, options?: LimitedOptions): AxiosInstance {
   return limited(create({ baseURL }), slots, options);
+}
+
+/** The same service with `ms` more on every way: a whole connection to it takes several of them. */
+async function farAway(url: string, ms: number): Promise<string> {
+  const carry = (from: Socket, to: Socket) => {
+    from.on('data', (data) => setTimeout(() => to.writable && to.write(data), ms));
+    from.on('error', () => {});
+    from.on('close', () => to.destroy());
+  };
+  const far = await tcpServer((near) => {
+    const service = connect({ host: '127.0.0.1', port: Number(new URL(url).port) });
+    carry(near, service);
+    carry(service, near);
+  });
+  return far.url.replace('http:', new URL(url).protocol);
 }
 
 /** Every slot was ended: nothing waits, nothing is thought to be on its way. */
@@ -105,6 +121,53 @@ test('a slot that grew too old before the write is not used: another one is', as
   expect(limiter.state.tooOld).toBeGreaterThanOrEqual(2);
   expect(seen).toHaveLength(1);
   expectQuiet(limiter, 1);
+});
+
+test('slots that are too old each time end in an error, not in a wait without end', async () => {
+  const { url, seen } = await httpServer((_seen, response) => response.end('{}'));
+  const limiter = limiterOf();
+  const busy: Slots = {
+    callTimeoutMs: limiter.callTimeoutMs,
+    take: async (signal) => {
+      const slot = await limiter.take(signal);
+      block(30);
+      return slot;
+    },
+  };
+  expect(await failure(client(url, busy).get('/'))).toMatchObject({
+    code: 'ERR_NO_SLOT',
+    message: expect.stringMatching(/^nothing was sent: 10 slots were too old to be used; /),
+  });
+  expect(seen).toHaveLength(0);
+  expectQuiet(limiter, 0);
+});
+
+test('slots farther apart than a socket stays open, at a service that takes long to connect to', async () => {
+  const { url, seen } = await httpServer((_seen, response) => response.end('{}'), { tls: true });
+  const far = await farAway(url, 15);
+  // Connecting takes longer than a slot lasts.
+  const limiter = limiterOf({ rate: { calls: 1, windowMs: 300 } });
+  const chat = client(far, limiter, { tls: { ca: CERT }, idleMs: 100 });
+  const answers = await Promise.all([1, 2, 3].map(() => chat.get('/')));
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+  expect(seen).toHaveLength(3);
+  expectQuiet(limiter, 3);
+});
+
+test('more requests than sockets wait for a socket before they take a slot', async () => {
+  const answers: (() => void)[] = [];
+  const { url, seen } = await httpServer((_seen, response) => answers.push(() => response.end('{}')));
+  const limiter = limiterOf();
+  const chat = client(url, limiter, { maxSockets: 2 });
+  const requests = Promise.all(Array.from({ length: 6 }, () => chat.get('/')));
+  for (let sent = 2; sent <= 6; sent += 2) {
+    await until(() => limiter.state.unanswered === 2 && seen.length === sent);
+    // The others wait, and not for a slot.
+    expect(limiter.state.waiting).toBe(0);
+    for (const answer of answers.splice(0)) answer();
+  }
+  await requests;
+  expectQuiet(limiter, 6);
 });
 
 test('without a slot nothing is sent: aborted while it waits, the line goes on without it', async () => {
@@ -200,15 +263,17 @@ test('a redirect is an answer: its target would need a slot', async () => {
 });
 
 test.each([
-  { status: 200, body: '{"ActionStatus":"FAIL","ErrorCode":60007}' },
-  { status: 429, body: 'slow down' },
-])('too fast, $status $body: the shared rate goes down', async ({ status, body }) => {
+  { status: 200, body: '{"ActionStatus":"FAIL","ErrorCode":60007}', responseType: 'json' },
+  { status: 200, body: '{"ActionStatus":"FAIL","ErrorCode":60007}', responseType: 'arraybuffer' },
+  { status: 429, body: 'slow down', responseType: 'json' },
+] as const)('too fast, $status $body as $responseType: the shared rate goes down', async (answer) => {
+  const { status, body, responseType } = answer;
   const { url } = await httpServer((_seen, response) => {
     response.statusCode = status;
     response.end(body);
   });
   const limiter = limiterOf();
-  await client(url, limiter).get('/', { validateStatus: null });
+  await client(url, limiter).get('/', { validateStatus: null, responseType });
   await until(() => limiter.state.ratePerSecond < 130);
   expectQuiet(limiter, 1);
 });
@@ -239,7 +304,9 @@ test.each([
   [200, '{"ErrorCode":"60007"}', null],
   [200, 'null', null],
   [502, '<html>60007', null],
-  [200, Buffer.from('{"ErrorCode":60007}'), null],
+  [200, Buffer.from('{"ErrorCode":60007}'), 'command'],
+  [200, new TextEncoder().encode('{"ErrorCode":60011}').buffer, 'app'],
+  [200, Buffer.from('60007'), null],
 ])('%d %s is too fast for: %s', (status, data, whose) => {
   expect(chatThrottled({ status, data } as AxiosResponse)).toBe(whose);
 });
@@ -253,6 +320,7 @@ test.each<{ name: string; config: AxiosRequestConfig; says: string }>([
   { name: 'a slowed body', config: { maxRate: 10 }, says: 'maxRate cannot be used' },
   { name: 'a stream', config: { method: 'post', data: Readable.from(['a']) }, says: 'no stream or form' },
   { name: 'a form', config: { method: 'post', data: new FormData() }, says: 'no stream or form' },
+  { name: 'an answer as a stream', config: { responseType: 'stream' }, says: 'responseType cannot be stream' },
   { name: 'no host', config: { baseURL: '' }, says: 'only a URL of http or https' },
   { name: 'a data URL', config: { baseURL: '', url: 'data:,hello' }, says: 'only a URL of http or https' },
 ])('what would get past the slot is refused before one is taken: $name', async ({ config, says }) => {
