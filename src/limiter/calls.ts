@@ -6,6 +6,9 @@ import type { Reports } from './reports.ts';
 import type { LeasedSlot } from './slot.ts';
 import type { Timing } from './timing.ts';
 
+/** Of the margin, for the everyday spread of answers; the rest of it is left for what cannot be measured here. */
+export const FORGIVEN = 0.5;
+
 const TELL_EVERY_MS = 5000;
 
 /**
@@ -101,8 +104,7 @@ export class Calls {
   private endPlain(slot: LeasedSlot, answered: boolean): void {
     const tookMs = this.clock() - slot.sentMs;
     const excessMs = answered ? this.answers.excessOf(tookMs, !slot.refused) : tookMs;
-    // Half the margin takes the everyday spread of answers; the other half is left for what cannot be measured here.
-    const lateMs = Math.max(0, excessMs - this.timing.marginMs / 2);
+    const lateMs = Math.max(0, excessMs - FORGIVEN * this.timing.marginMs);
     if (slot.held || lateMs > 0) this.reports.called(slot.id, slot.sentMicros + Math.ceil(lateMs * 1000));
   }
 

@@ -17,6 +17,9 @@ const { createLimiter } = await import(dist('limiter/limiter.js'));
 /** What the data path asks of a slot, where there is no more to ask: a peer's permission holds for ever. */
 const PERMISSION = { id: 0, mayWrite: () => true, giveUp() {}, settled() {}, throttled() {} };
 
+/** Share of the limit that calls without a limiter keep to: with room for the bunches of a busy process. */
+const UNDER = 0.8;
+
 export const BEFRIEND = 'befriend';
 
 export const CANDIDATES = {
@@ -29,6 +32,9 @@ export const CANDIDATES = {
   'bullmq-window': (parts) => bullmq(parts, { max: parts.limit, duration: parts.windowMs }),
 
   'bullmq-spaced': (parts) => bullmq(parts, { max: 1, duration: parts.windowMs / parts.limit }),
+
+  /** What the queue costs by itself: its calls are kept under the limit by pauses, which cost nothing. */
+  'bullmq-no-limiter': (parts) => bullmq({ ...parts, call: paced(parts) }),
 
   'bottleneck-reservoir': ({ redis, limit, windowMs }) =>
     bottleneck(redis, {
@@ -104,6 +110,18 @@ function bottleneck(redis, options) {
   return permits(() => limiter.schedule(async () => {}));
 }
 
+/** Calls of all lanes and processes evenly, below the limit. */
+function paced({ call, lanes, processes, limit, windowMs }) {
+  const pauseMs = (lanes * processes * windowMs) / (UNDER * limit);
+  let started = 0;
+  return async (limiter) => {
+    started += 1;
+    // The first calls of the lanes are spread over a pause.
+    await sleep(started <= lanes ? (pauseMs * started) / lanes : pauseMs);
+    await call(limiter);
+  };
+}
+
 /** A queue's limiter: each job is a call. The first process adds them all before anybody starts. */
 async function bullmq({ redis, number, lanes, backlog, call }, limiter) {
   const queue = new Queue('bench', { connection: redis });
@@ -115,7 +133,7 @@ async function bullmq({ redis, number, lanes, backlog, call }, limiter) {
     connection: redis,
     autorun: false,
     concurrency: lanes,
-    limiter,
+    ...(limiter && { limiter }),
     removeOnComplete: { count: 0 },
   });
   worker.on('error', (error) => console.error(error));

@@ -3,45 +3,47 @@
 // was given up is taken as lost, although some are caught up.
 import { dist } from '../stage.mjs';
 
+const { Answers } = await import(dist('limiter/answers.js'));
+const { FORGIVEN } = await import(dist('limiter/calls.js'));
 const { DEFAULT_TUNING } = await import(dist('limiter/timing.js'));
-/** As src/limiter/answers.ts and src/limiter/calls.ts reckon. */
-const QUICK_QUANTILE = 0.02;
-const FORGIVEN_MS = DEFAULT_TUNING.marginMs / 2;
+const { marginMs } = DEFAULT_TUNING;
 
 /** The limiter with a stop-watch at each slot: from writing to the last byte of the answer. */
 export function measured(limiter, windowMs) {
-  const tookMs = [];
+  const answers = new Answers();
+  let ended = 0;
+  let laterMs = 0;
   return {
     async take(...given) {
       const slot = await limiter.take(...given);
       let writtenAt = 0;
+      let refused = false;
       return {
         id: slot.id,
         mayWrite: () => {
           writtenAt = performance.now();
           return slot.mayWrite();
         },
-        settled: (...said) => {
-          tookMs.push(performance.now() - writtenAt);
-          slot.settled(...said);
+        settled: (answered = true) => {
+          const tookMs = performance.now() - writtenAt;
+          const excessMs = answered ? answers.excessOf(tookMs, !refused) : tookMs;
+          ended += 1;
+          laterMs += Math.max(0, excessMs - FORGIVEN * marginMs);
+          slot.settled(answered);
         },
         giveUp: () => slot.giveUp(),
-        throttled: (...said) => slot.throttled(...said),
+        throttled: (...said) => {
+          refused = true;
+          slot.throttled(...said);
+        },
       };
     },
     figures: () => {
       const { lateness, sent, tooOld, overdue } = limiter.state;
-      const answersMs = meanExcess(tookMs);
+      const answersMs = laterMs / Math.max(1, ended);
       const used = sent / Math.max(1, sent + tooOld);
-      const predictedUse = (used * windowMs) / (windowMs + DEFAULT_TUNING.marginMs + lateness.p50 + answersMs);
+      const predictedUse = (used * windowMs) / (windowMs + marginMs + lateness.p50 + answersMs);
       return { lateness, tooOld, overdue, answersMs, predictedUse };
     },
   };
-}
-
-/** Mean ms by which an answer makes its token come back later. */
-function meanExcess(tookMs) {
-  if (tookMs.length === 0) return 0;
-  const quick = tookMs.toSorted((a, b) => a - b)[Math.floor(tookMs.length * QUICK_QUANTILE)];
-  return tookMs.reduce((sum, ms) => sum + Math.max(0, ms - quick - FORGIVEN_MS), 0) / tookMs.length;
 }
