@@ -8,6 +8,8 @@ export interface LeaseRequest {
   leadMs: number;
   /** A new token counts from so long after its slot, until its call is reported. */
   bookedMs: number;
+  /** Nobody who asks waits for a slot after this; Infinity: somebody waits as long as it takes. */
+  until: number;
   /** Not bulk: attached for some seconds from now. */
   interactive: boolean;
   /** `since` of a state that the clock has left behind, or that another one had replaced; 0: none. */
@@ -68,6 +70,7 @@ export function argsOf(timing: Timing, request: LeaseRequest): ScriptArg[] {
     request.appThrottled,
     micros(timing.reachMs),
     request.interactive ? 1 : 0,
+    Math.max(0, Math.min(request.until, Number.MAX_SAFE_INTEGER)),
     request.returned.size,
     ...request.returned,
     ...[...request.calls].flatMap(([id, at]) => [at, id]),

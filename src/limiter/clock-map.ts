@@ -40,6 +40,12 @@ export class ClockMap {
     return redisMicros / 1000 - this.low;
   }
 
+  /** What Redis' clock shows at a local time at least, µs: a time up to this is no later than `localMs` in `localAfter`. */
+  redisAfter(localMs: number): number {
+    const drift = Math.max(0, localMs - this.at) * DRIFT;
+    return Math.floor((localMs + this.low - drift) * 1000);
+  }
+
   /** The latest that Redis' clock can show at a local time, µs. */
   redisBefore(localMs: number): number {
     const drift = Math.max(0, localMs - this.at) * DRIFT;

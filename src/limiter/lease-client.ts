@@ -51,11 +51,11 @@ export class LeaseClient {
 
   /**
    * Says what there is to say, and takes up to `want` slots. Null when Redis refused: said again later. `cold`: this
-   * process has hardly called yet, so its slots come later and may be used later. Slots beyond `horizonMs` are not taken.
+   * process has hardly called yet, so its slots come later and may be used later. `untilMs`, local: nobody
+   * here waits for a slot after it.
    */
-  async exchange(want: number, cold: boolean, horizonMs: number): Promise<Answer | null> {
-    const { clock, interactive } = this;
-    const timing = { ...this.timing, horizonMs };
+  async exchange(want: number, cold: boolean, untilMs: number): Promise<Answer | null> {
+    const { clock, interactive, timing } = this;
     // Whoever is interactive would rather have a slot late than a late slot.
     const leadMs = cold && !interactive ? timing.coldLeadMs : timing.leadMs;
     const latenessMs = cold ? timing.coldLatenessMs : timing.latenessMs;
@@ -63,7 +63,8 @@ export class LeaseClient {
     const asked = clock();
     try {
       const bookedMs = latenessMs + timing.bookedMs;
-      const request = { ...batch, want, leadMs, bookedMs, interactive, forget: this.forgetSince };
+      const until = untilMs === Infinity ? Infinity : this.map.redisAfter(untilMs);
+      const request = { ...batch, want, leadMs, bookedMs, until, interactive, forget: this.forgetSince };
       const reply = await this.store.lease(timing, request);
       this.failure = null;
       this.ratePerSecond = rateInForce(timing, reply);

@@ -41,7 +41,8 @@
   ARGV[13] app throttled   the same for the app
   ARGV[14] reach           us from now to the last slot of a bulk caller, at most, while an interactive one is attached
   ARGV[15] interactive     1: the caller is, and stays attached for some seconds. 0: bulk
-  ARGV[16] returned        how many slots are given back, then their ids, then (score, id) of every call to report
+  ARGV[16] until           us of this clock: nobody who asks waits for a slot after it
+  ARGV[17] returned        how many slots are given back, then their ids, then (score, id) of every call to report
   Returns  {now, since, rate of the command, rate of the app, the slot that was too far away or 0, when to come again or
            0, id of the first slot, time of each slot ...}, times in us. `since` is the sum over the buckets: another one
            says that one was lost
@@ -60,7 +61,8 @@ local want = tonumber(ARGV[10])
 local forget = tonumber(ARGV[11])
 local reach = tonumber(ARGV[14])
 local interactive = ARGV[15] == '1'
-local returned = tonumber(ARGV[16])
+local waits = tonumber(ARGV[16])
+local returned = tonumber(ARGV[17])
 
 local FULL = 1000000 -- ppm
 local LEAST = 15625 -- ppm, 1/64: a lower rate would take longer to notice the recovery
@@ -132,15 +134,15 @@ end
 -- Reports. A call of a lost state is a token again: it may still be on its way.
 for _, bucket in ipairs(buckets) do
   if returned > 0 then
-    redis.call('ZREM', bucket.tokens, unpack(ARGV, 17, 16 + returned))
+    redis.call('ZREM', bucket.tokens, unpack(ARGV, 18, 17 + returned))
   end
-  if #ARGV > 16 + returned then
-    redis.call('ZADD', bucket.tokens, unpack(ARGV, 17 + returned))
+  if #ARGV > 17 + returned then
+    redis.call('ZADD', bucket.tokens, unpack(ARGV, 18 + returned))
   end
 end
 
 if app.calls > 0 then
-  for i = 17, 16 + returned do
+  for i = 18, 17 + returned do
     redis.call('ZREM', app.tokens, 'at:' .. ARGV[i])
   end
 end
@@ -169,7 +171,8 @@ for _, bucket in ipairs(buckets) do
 end
 -- Also a cold process's lead is cut short: it would leave a hole in the line.
 local nearest = now + (short and math.min(lead, reach / 2) or lead)
-local farthest = math.max(nearest, now + (short and math.min(horizon, reach) or horizon))
+-- A slot that nobody waits for would be given back, and leave a hole.
+local farthest = math.min(waits, math.max(nearest, now + (short and reach or horizon)))
 
 local reply = { now, sinceOf(), command.rate, app.rate, 0, 0, nextId }
 if want == 0 then
@@ -292,9 +295,12 @@ while #tokens < 2 * want do
     reply[5] = slot
     if short then
       local turn = math.max(math.max(now, command.turn) + TURN * reach, slot - reach)
-      command.turn = math.floor(math.min(turn, now + TURNS * TURN * reach))
-      reply[6] = command.turn
-      redis.call('HSET', command.state, 'turn', int(command.turn))
+      turn = math.floor(math.min(turn, now + TURNS * TURN * reach))
+      -- None for whoever is gone by then: the others would wait for it.
+      if turn <= waits then
+        reply[6] = turn
+        redis.call('HSET', command.state, 'turn', int(turn))
+      end
     end
     break
   end

@@ -97,7 +97,7 @@ export function modelLease(
   const horizon = micros(timing.horizonMs);
   const short = attach(buckets, request.interactive, now) && reach <= horizon;
   const nearest = now + Math.min(micros(request.leadMs), short ? reach / 2 : Infinity);
-  const farthest = Math.max(nearest, now + Math.min(horizon, short ? reach : Infinity));
+  const farthest = Math.min(request.until, Math.max(nearest, now + (short ? reach : horizon)));
   const lease: Lease = { now, since: since(), rate, appRate, following: 0, turn: 0, slots: [] };
   if (request.want === 0) return { state: { command, app, nextId }, lease };
 
@@ -121,8 +121,8 @@ export function modelLease(
       lease.following = at;
       if (short) {
         const next = Math.max(Math.max(now, command.turn) + TURN * reach, at - reach);
-        command.turn = Math.floor(Math.min(next, now + TURNS * TURN * reach));
-        lease.turn = command.turn;
+        const turn = Math.floor(Math.min(next, now + TURNS * TURN * reach));
+        if (turn <= request.until) lease.turn = command.turn = turn;
       }
       break;
     }

@@ -277,18 +277,12 @@ export class SharedLimiter implements Limiter, SlotOwner {
     );
   }
 
-  /** No slot is taken that nobody here would wait for. */
-  private horizon(): number {
-    const patienceMs = this.takers.until - this.parts.clock();
-    return Math.max(0, Math.min(this.parts.timing.horizonMs, patienceMs));
-  }
-
   /** Never rejects. */
   private async exchange(want: number): Promise<void> {
     const { line } = this;
     this.flushAt = this.parts.class === 'interactive' ? this.parts.clock() + ATTACH_MS : Infinity;
-    const horizonMs = want > 0 ? this.horizon() : this.parts.timing.horizonMs;
-    const answer = await this.client.exchange(want, this.calls.sent < this.parts.timing.coldSlots, horizonMs);
+    const cold = this.calls.sent < this.parts.timing.coldSlots;
+    const answer = await this.client.exchange(want, cold, this.takers.until);
     if (answer) {
       if (answer.state === 'lost') this.calls.holdAll();
       if (answer.state === 'doubt') this.voidLeased();

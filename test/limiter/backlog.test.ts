@@ -29,6 +29,7 @@ function underBacklog(calls: readonly number[], appCalls: number | null, windowM
         want,
         leadMs,
         bookedMs,
+        until: Infinity,
         interactive: false,
         forget: 0,
         throttled: 0,

@@ -178,6 +178,32 @@ test('turns that nobody takes do not hold up the others', async () => {
   expect((world.calls.length - before) / 600).toBeGreaterThan(0.98);
 });
 
+test.each([
+  { coldSlots: 0, withinMs: 51 },
+  { coldSlots: 10, withinMs: 55 },
+  { coldSlots: 1e9, withinMs: 60 },
+  { coldSlots: 1e9, withinMs: 200 },
+])('those who try for a slot spend none that nobody waits for: %o', async ({ coldSlots, withinMs }) => {
+  const world = new VirtualWorld();
+  const rate = { calls: 200, windowMs: 1000 };
+  for (let n = 0; n < 4; n += 1) world.process({ rate }).saturate(64);
+  const person = world.process({ rate, class: 'interactive' });
+  const trying = world.process({ rate, coldSlots });
+  await world.run(WARM_UP_MS);
+  trying.try(3, withinMs, 3);
+  const waits = callAt(
+    world,
+    person,
+    Array.from({ length: 60 }, (_, n) => (n * 37) % 100),
+  );
+  await world.run(6000);
+  console.log(`use ${world.calls.filter((at) => at >= WARM_UP_MS).length / 1200}, ${trying.limiter.state.sent} tried`);
+  expect(world.calls.filter((at) => at >= WARM_UP_MS).length / 1200).toBeGreaterThan(0.985);
+  // The line is full: some get one, and they try again and again.
+  expect(trying.limiter.state.sent).toBeGreaterThan(0);
+  expect(p99(waits)).toBeLessThanOrEqual(MOST_WAIT_MS);
+});
+
 test('with a limit of the app the other commands leave room too', async () => {
   const world = new VirtualWorld();
   const rate = { calls: 200, windowMs: 1000 };

@@ -22,12 +22,17 @@ test('bounds are never wrong: whatever the delays and the drift', () => {
         let local = 1000;
         for (const { waitMs, there, back } of samples) {
           local += waitMs;
+          const until = local + there + back + 50;
+          const latest = map.redisAfter(until);
           const redis = Math.floor(redisAt(local + there, offset, ppm) * 1000);
           expect(map.observe(local, local + there + back, redis)).toBe(true);
           local += there + back;
           const now = redisAt(local, offset, ppm) * 1000;
           // 1 µs: rounding at these magnitudes.
           expect(map.redisBefore(local)).toBeGreaterThanOrEqual(now - 1);
+          expect(map.redisAfter(local)).toBeLessThanOrEqual(now + 1);
+          // What was said before the answer holds after it.
+          expect(map.localAfter(latest)).toBeLessThanOrEqual(until + 0.001);
           expect(redisAt(map.localAfter(now), offset, ppm) * 1000).toBeGreaterThanOrEqual(now - 1);
         }
       },

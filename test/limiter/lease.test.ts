@@ -25,6 +25,7 @@ const nothing: LeaseRequest = {
   want: 0,
   leadMs: 1,
   bookedMs: 2,
+  until: Infinity,
   interactive: false,
   forget: 0,
   throttled: 0,
@@ -37,6 +38,7 @@ const nothing: LeaseRequest = {
 class Twin {
   readonly keys: LimiterKeys;
   readonly ids: number[] = [];
+  now = 0;
   state: LimiterModel = EMPTY_MODEL;
   readonly timing: Timing;
 
@@ -50,6 +52,7 @@ class Twin {
     const real = await lease(server.redis, this.keys, timing, full);
     const model = modelLease(this.state, timing, full, { run, now: real.now });
     this.state = model.state;
+    this.now = real.now;
     this.ids.push(...real.slots.map((slot) => slot.id));
     return { real, model: model.lease };
   }
@@ -105,6 +108,11 @@ const step = fc.record({
     // As where tokens are held until the answer.
     { weight: 1, arbitrary: fc.constant(1000) },
   ),
+  /** From what was seen of the clock last. */
+  patienceMs: fc.oneof(
+    { weight: 3, arbitrary: fc.constant(Infinity) },
+    { weight: 1, arbitrary: fc.integer({ min: -1, max: 70 }) },
+  ),
   interactive: fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
   pick: fc.array(fc.nat({ max: 40 }), { maxLength: 4 }),
   lateMs: fc.integer({ min: -3, max: 30 }),
@@ -142,7 +150,7 @@ test('the script grants what the model grants to two commands of an app, and kee
       });
       let shared: Pick<LimiterModel, 'app' | 'nextId'> = EMPTY_MODEL;
       for (const { who, pick, lateMs, giveBack, throttled, appThrottled, unaware, pauseMs, ...more } of steps) {
-        const { hit, fault, ...ask } = more;
+        const { hit, fault, patienceMs, ...ask } = more;
         block(pauseMs);
         const twin = twins[who]!;
         const timing = unaware ? { ...twin.timing, appCalls: 0 } : twin.timing;
@@ -170,6 +178,7 @@ test('the script grants what the model grants to two commands of an app, and kee
         const bound = timing.appCalls > 0 ? [twin.state.command, twin.state.app] : [twin.state.command];
         const request = {
           ...ask,
+          until: twin.now + patienceMs * 1000,
           calls: new Map(idsAt(pick).map((id) => [id, id + lateMs * 1000])),
           returned: new Set(idsAt(giveBack)),
           throttled: (throttled !== null && idAt(throttled)) || 0,
@@ -276,6 +285,6 @@ describe('one bucket, by hand', () => {
       expect(key).toMatch(/^\{befriend:test-[\w-]+\}:(app-)?limiter/);
       expect(await server.redis.ttl(key)).toBe(-1);
     }
-    expect(argsOf(twin.timing, nothing)).toHaveLength(16);
+    expect(argsOf(twin.timing, nothing)).toHaveLength(17);
   });
 });

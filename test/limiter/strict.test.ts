@@ -26,6 +26,8 @@ const ask = fc.record({
   command: fc.nat({ max: 1 }),
   interactive: fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
   want: fc.integer({ min: 1, max: 12 }),
+  /** How long it waits for a slot, as a fraction of the window. */
+  patience: fc.oneof({ weight: 9, arbitrary: fc.constant(Infinity) }, { weight: 1, arbitrary: upTo(1) }),
   /** Time since the ask before, as a fraction of the window. */
   pause: fc.oneof({ weight: 20, arbitrary: upTo(0.1) }, { weight: 1, arbitrary: upTo(2) }),
   lost: fc.oneof(
@@ -78,7 +80,7 @@ function arrivals(world: World, asks: readonly Ask[], fates: readonly Fate[]): [
   let granted = 0;
   let reports: Report[] = [];
   const sent: [number[], number[]] = [[], []];
-  for (const { process, command, interactive, want, pause, lost, throttled } of asks) {
+  for (const { process, command, interactive, want, patience, pause, lost, throttled } of asks) {
     now += Math.round(pause * window);
     const timing = timings[command]!;
     // Reports ride on the asks of their limiter. Urgent ones are sent at once, the others when no ask took them along:
@@ -95,6 +97,7 @@ function arrivals(world: World, asks: readonly Ask[], fates: readonly Fate[]): [
         want: wanted,
         leadMs: timing.leadMs,
         bookedMs: timing.latenessMs,
+        until: now + Math.floor(patience * window),
         interactive: interactive && wanted > 0,
         forget: 0,
         throttled: wanted > 0 && throttled === 'command' ? (shared.nextId ?? 1) - 1 : 0,

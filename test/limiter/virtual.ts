@@ -6,6 +6,7 @@ import type { Limiter } from '../../src/limiter/limiter.ts';
 import { EMPTY_APP, EMPTY_BUCKET, EMPTY_MODEL, type LimiterModel, modelLease } from '../../src/limiter/model.ts';
 import type { Rate } from '../../src/limiter/rate.ts';
 import { type Parts, SharedLimiter } from '../../src/limiter/shared-limiter.ts';
+import type { Slot } from '../../src/limiter/slot.ts';
 import type { Store } from '../../src/limiter/store.ts';
 import { timingOf, type Tuning } from '../../src/limiter/timing.ts';
 import { seededRandom } from '../../src/simulator/graph.ts';
@@ -177,12 +178,29 @@ export class VirtualProcess {
     for (let n = 0; n < takers; n += 1) void taker();
   }
 
+  /** Callers without end that want a slot within so many milliseconds or none, and pause after each. */
+  try(callers: number, withinMs: number, pauseMs: number): void {
+    const caller = async (): Promise<void> => {
+      while (this.alive) {
+        const slot = await this.limiter.tryTake({ withinMs });
+        if (this.alive && slot?.mayWrite()) await this.use(slot);
+        await this.world.sleep(pauseMs);
+      }
+    };
+    for (let n = 0; n < callers; n += 1) void caller();
+  }
+
   /** One call. @returns how long its slot was waited for, ms */
   async call(): Promise<number> {
     const asked = this.world.now;
     let slot = await this.limiter.take();
     while (!this.alive || !slot.mayWrite()) slot = await this.limiter.take();
     const waited = this.world.now - asked;
+    await this.use(slot);
+    return waited;
+  }
+
+  private async use(slot: Slot): Promise<void> {
     const { way, back, command, callTimeoutMs } = this.options;
     const wayMs = way();
     // Once written it arrives, whatever becomes of its process.
@@ -190,7 +208,6 @@ export class VirtualProcess {
     const answerMs = wayMs + back();
     await this.world.sleep(Math.min(answerMs, callTimeoutMs));
     if (this.alive) slot.settled(answerMs <= callTimeoutMs);
-    return waited;
   }
 
   kill(): void {

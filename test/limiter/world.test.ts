@@ -16,6 +16,8 @@ const processes = fc.array(
     command: fc.constantFrom(...COMMANDS),
     interactive: fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
     takers: fc.integer({ min: 1, max: 64 }),
+    /** Beside them those who wait so long and no longer, ms. */
+    tries: fc.option(fc.integer({ min: 51, max: 400 }), { freq: 2 }),
     clockMs: fc.integer({ min: 0, max: 1e9 }),
     /** Crystals are good for 100 ppm. */
     drift: fc.integer({ min: -100, max: 100 }),
@@ -55,7 +57,7 @@ async function live(given: World, more: Partial<ProcessOptions> = {}): Promise<V
   const world = new VirtualWorld(seed);
   world.lossy = lossy;
   const appCalls = app === null ? null : Math.max(1, Math.round(rate.calls * app));
-  const all = given.processes.map(({ command, interactive, takers, clockMs, drift, killedAt }) => {
+  const all = given.processes.map(({ command, interactive, takers, tries, clockMs, drift, killedAt }) => {
     const process = world.process({
       rate,
       appCalls,
@@ -72,6 +74,7 @@ async function live(given: World, more: Partial<ProcessOptions> = {}): Promise<V
       ...more,
     });
     process.saturate(takers);
+    if (tries !== null) process.try(2, tries, rate.windowMs / 5);
     if (killedAt !== null) world.after(killedAt * rate.windowMs, () => process.kill());
     return process;
   });
