@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
 import { create } from 'axios';
 import { readConfig, readEnvironment } from 'befriend';
-import { connectRedis, createLimiter, limited, rateOf } from 'befriend/limiter';
+import { connectRedis, createLimiter, limited, sharedOptions } from 'befriend/limiter';
 
 const accounts = process.argv.slice(2);
 if (accounts.length === 0) throw new Error('usage: node examples/beside-a-job.mjs ACCOUNT…');
@@ -20,9 +20,7 @@ const limiter = createLimiter({
   redis,
   app: sdkAppId,
   command,
-  rate: rateOf(command, tuning),
-  appCalls: tuning.appCallsPerSecond,
-  callTimeoutMs: tuning.callTimeoutMs,
+  ...sharedOptions(command, tuning),
   log: { info: console.error, warn: console.error },
 });
 // From here on axios is what it always is; it only waits until it may send.

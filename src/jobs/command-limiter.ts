@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { rateOf } from '../domain/frequency.ts';
 import { type CallerClass, createLimiter, type Limiter, type LimiterLog } from '../limiter/limiter.ts';
+import { sharedOptions } from '../limiter/shared-options.ts';
 import type { Tuning } from './roles.ts';
 
 export interface CommandLimiterParts {
@@ -20,16 +20,12 @@ export function commandLimiter(
     redis,
     app: sdkAppId,
     command,
-    rate: rateOf(command, tuning),
-    appCalls: tuning.appCallsPerSecond,
+    ...sharedOptions(command, tuning),
     class: callers,
-    ...(tuning.marginMs !== null && { marginMs: tuning.marginMs }),
     latenessMs: tuning.latenessMs,
     coldLatenessMs: tuning.coldLatenessMs,
     pace: tuning.pace,
     ...(tuning.leaseSize !== null && { leaseSize: tuning.leaseSize }),
-    holdUntilAnswered: tuning.holdTokens,
-    callTimeoutMs: tuning.callTimeoutMs,
     log,
   });
 }

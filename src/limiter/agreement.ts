@@ -11,6 +11,9 @@ export interface CommandLimits {
   windowMs: number;
   /** 0: not known. */
   appCalls: number;
+  marginMs: number;
+  /** How long the token of a call without an answer is held; 0: it is not. */
+  heldMs: number;
 }
 
 const SAY_EVERY_MS = 10_000;
@@ -21,7 +24,8 @@ const agree = defineScript<[limits: string], ScriptArg[], Buffer[]>(import.meta.
 
 /**
  * Whether all processes of the app mean the same limits. With different ones the largest is what the service sees, and
- * whoever has less waits for nearly ever: nothing can mend that, so it is told.
+ * whoever has less waits for nearly ever; one that holds no tokens breaks the window for all that hold theirs. Nothing can
+ * mend that, so it is told.
  */
 export class Agreement {
   /** Limits that others have instead of these, in words. */
@@ -37,7 +41,8 @@ export class Agreement {
     const { redis, app, command, timing, log } = parts;
     this.redis = redis;
     this.key = `{befriend:${app}}:limits`;
-    this.mine = { command, ...timing.rate, appCalls: timing.appCalls };
+    const { rate, appCalls, marginMs, bookedMs: heldMs } = timing;
+    this.mine = { command, ...rate, appCalls, marginMs, heldMs };
     this.log = log;
     this.timer = setInterval(() => void this.say(), SAY_EVERY_MS).unref();
     void this.say();
@@ -67,21 +72,22 @@ export class Agreement {
     for (const others of news) {
       this.log?.warn(
         { ours: inWords(this.mine), others },
-        'another process has other limits: the largest counts, whoever has less hardly calls; set all alike',
+        'another process has other limits: those that allow most count, for all; set limits, margin and hold mode alike',
       );
     }
   }
 }
 
-/** Of one command: its rate, too. Of the whole app: its limit, where one of them knows it. */
+/** Of one command: its rate, margin and hold. Of the whole app: its limit, where one of them knows it, and the same. */
 export function disagree(ours: CommandLimits, theirs: CommandLimits): boolean {
-  const sameWindow = ours.windowMs === theirs.windowMs;
-  if (ours.command === theirs.command && !(sameWindow && ours.calls === theirs.calls)) return true;
+  const alike = (['windowMs', 'marginMs', 'heldMs'] as const).every((name) => ours[name] === theirs[name]);
+  if (ours.command === theirs.command && !(alike && ours.calls === theirs.calls)) return true;
   if (ours.appCalls === 0 && theirs.appCalls === 0) return false;
-  return !(sameWindow && ours.appCalls === theirs.appCalls);
+  return !(alike && ours.appCalls === theirs.appCalls);
 }
 
-function inWords({ command, calls, windowMs, appCalls }: CommandLimits): string {
+function inWords({ command, calls, windowMs, appCalls, marginMs, heldMs }: CommandLimits): string {
   const whole = appCalls === 0 ? 'of the app not known' : `${appCalls} of the app`;
-  return `${command}: ${calls} calls in ${windowMs} ms, ${whole}`;
+  const held = heldMs === 0 ? 'tokens not held' : `tokens held ${heldMs} ms`;
+  return `${command}: ${calls} calls in ${windowMs} ms, ${whole}; margin ${marginMs} ms, ${held}`;
 }

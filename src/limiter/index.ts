@@ -24,6 +24,7 @@ export { connectRedis, type RedisAddress, RedisError } from '../redis/connection
 export { chatThrottled, limited, limitedAdapter, type LimitedOptions, type Slots } from './axios-adapter.ts';
 export type { LatenessFigures } from './lateness.ts';
 export {
+  type CallerClass,
   createLimiter,
   type Limiter,
   type LimiterLog,
@@ -34,4 +35,5 @@ export {
   type Throttled,
   type TryOptions,
 } from './limiter.ts';
+export { sharedOptions, type SharedTuning } from './shared-options.ts';
 export type { Tuning } from './timing.ts';

@@ -19,6 +19,7 @@
                            time of the last slot · from: no slot before · rate: rate in force after the last reduction
                            (ppm of the ceiling) · reducedId: last slot granted before it · reducedAt · attached: an
                            interactive caller is, until then · turn: when the last of those cut short is to come again
+                           · loss: the longest that was said since the state began
   KEYS[2]  tokens of the command, a sorted set   slot id -> upper bound of its call (us), and 'origin' -> 0 to notice a
                            lost key
   KEYS[3]  state of the app, the same   and next: id of the next slot. Without a limit only next, the reduction, and
@@ -33,7 +34,7 @@
   ARGV[7]  booked          us after its slot from which a new token counts: its call may leave so late, or arrive so late
                            where tokens are held until the answer
   ARGV[8]  horizon         us from now to the last slot, at most
-  ARGV[9]  loss            us without slots after the state was lost
+  ARGV[9]  loss            us without slots after the state was lost, at least
   ARGV[10] want            slots wanted, may be 0
   ARGV[11] forget          `since` of a state that the clock has left behind, or that another one had replaced: drop
                            it. 0: none
@@ -84,7 +85,7 @@ end
 
 local function open(state, tokens, calls, throttled)
   local kept = redis.call('HMGET', state, 'run', 'since', 'last', 'from', 'rate', 'reducedId', 'reducedAt', 'next',
-    'attached', 'turn')
+    'attached', 'turn', 'loss')
   return {
     state = state,
     tokens = tokens,
@@ -101,6 +102,7 @@ local function open(state, tokens, calls, throttled)
     nextId = tonumber(kept[8]) or now,
     attached = tonumber(kept[9]) or 0,
     turn = tonumber(kept[10]) or 0,
+    loss = tonumber(kept[11]) or 0,
   }
 end
 
@@ -122,12 +124,21 @@ for _, bucket in ipairs(buckets) do
   if lost then
     bucket.since = math.max(now, bucket.since + 1)
     bucket.last = 0
-    bucket.from = now + loss
+    -- Processes that hold tokens longer may have called, and be gone.
+    bucket.from = now + math.max(loss, bucket.loss)
+    bucket.loss = 0
     nextId = math.max(now, nextId)
     redis.call('DEL', bucket.tokens)
     redis.call('ZADD', bucket.tokens, 0, 'origin')
-    redis.call('HSET', bucket.state, 'run', run, 'since', int(bucket.since), 'last', 0, 'from', int(bucket.from))
+    redis.call('HSET', bucket.state, 'run', run, 'since', int(bucket.since), 'last', 0, 'from', int(bucket.from),
+      'loss', 0)
     redis.call('HSET', app.state, 'next', int(nextId))
+  end
+  -- Whoever began this state may know of a shorter wait.
+  if loss > bucket.loss then
+    bucket.loss = loss
+    bucket.from = math.max(bucket.from, math.min(now, bucket.since) + loss)
+    redis.call('HSET', bucket.state, 'loss', int(loss), 'from', int(bucket.from))
   end
 end
 

@@ -12,6 +12,7 @@ export interface BucketState {
   reducedAt: number;
   attached: number;
   turn: number;
+  loss: number;
   /** Slot id → upper bound of when its call arrived. */
   tokens: Map<number, number>;
 }
@@ -39,6 +40,7 @@ export const EMPTY_BUCKET: BucketState = {
   reducedAt: 0,
   attached: 0,
   turn: 0,
+  loss: 0,
   tokens: new Map(),
 };
 
@@ -73,14 +75,20 @@ export function modelLease(
   const forgotten = request.forget !== 0 && request.forget === since();
   for (const bucket of buckets) {
     const ahead = bucket.last > now + micros(timing.horizonMs) + micros(timing.lossMs);
-    if (bucket.run === server.run && !forgotten && !ahead) continue;
-    bucket.run = server.run;
-    bucket.since = Math.max(now, bucket.since + 1);
-    bucket.last = 0;
-    bucket.from = now + micros(timing.lossMs);
-    bucket.tokens.clear();
-    if (bucket === app) app.coming.clear();
-    nextId = Math.max(now, nextId ?? 0);
+    const loss = micros(timing.lossMs);
+    if (bucket.run !== server.run || forgotten || ahead) {
+      bucket.run = server.run;
+      bucket.since = Math.max(now, bucket.since + 1);
+      bucket.last = 0;
+      bucket.from = now + Math.max(loss, bucket.loss);
+      bucket.loss = 0;
+      bucket.tokens.clear();
+      if (bucket === app) app.coming.clear();
+      nextId = Math.max(now, nextId ?? 0);
+    }
+    if (loss <= bucket.loss) continue;
+    bucket.loss = loss;
+    bucket.from = Math.max(bucket.from, Math.min(now, bucket.since) + loss);
   }
 
   for (const { tokens } of buckets) {

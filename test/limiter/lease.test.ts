@@ -88,6 +88,7 @@ async function storedBucket(stateKey: string, tokensKey: string): Promise<Bucket
     reducedAt: number('reducedAt', 0),
     attached: number('attached', 0),
     turn: number('turn', 0),
+    loss: number('loss', 0),
     tokens,
   };
 }
@@ -121,6 +122,8 @@ const step = fc.record({
   appThrottled: fc.option(fc.nat({ max: 40 }), { freq: 8 }),
   /** As if this process knew no limit of the app. */
   unaware: fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
+  /** By so much it waits longer after a loss than others do. */
+  lossMs: fc.constantFrom(0, 0, 0, 4),
   pauseMs: fc.constantFrom(0, 0, 0, 1, 4),
   hit: fc.constantFrom('command' as const, 'app' as const),
   fault: fc.constantFrom(
@@ -150,10 +153,10 @@ test('the script grants what the model grants to two commands of an app, and kee
       });
       let shared: Pick<LimiterModel, 'app' | 'nextId'> = EMPTY_MODEL;
       for (const { who, pick, lateMs, giveBack, throttled, appThrottled, unaware, pauseMs, ...more } of steps) {
-        const { hit, fault, patienceMs, ...ask } = more;
+        const { hit, fault, patienceMs, lossMs: longer, ...ask } = more;
         block(pauseMs);
         const twin = twins[who]!;
-        const timing = unaware ? { ...twin.timing, appCalls: 0 } : twin.timing;
+        const timing = { ...twin.timing, lossMs: lossMs + longer, ...(unaware && { appCalls: 0 }) };
         const idAt = (back: number): number | undefined => twin.ids.at(-1 - back);
         const idsAt = (backs: readonly number[]): number[] => backs.map(idAt).filter((id) => id !== undefined);
         twin.state = { ...shared, command: twin.state.command };
@@ -268,6 +271,22 @@ describe('one bucket, by hand', () => {
     expect(after.slots[0]!.at).toBeGreaterThanOrEqual(after.now + 1_300_000);
     expect(after.slots[0]!.id).toBeGreaterThan(before!.id);
     expect(await server.redis.zscore(twin.keys[1], String(before!.id))).toBeNull();
+  });
+
+  test('whoever waits longer after a loss makes all wait, whether it asks before the loss or after it', async () => {
+    const twin = new Twin({ ...timingOf({ calls: 5, windowMs: 1000 }), horizonMs: 1e7, lossMs: 1300 });
+    const holding = { ...twin.timing, lossMs: 11_300 };
+    await twin.lease({ want: 1 });
+    const { since } = (await twin.lease({}, holding)).real;
+    expect((await twin.lease({ want: 1 })).real.slots[0]!.at).toBeGreaterThanOrEqual(since + 11_300_000);
+    await server.redis.hset(twin.keys[0], { run: 'f'.repeat(40) });
+    twin.state.command.run = 'f'.repeat(40);
+    const after = (await twin.lease({ want: 1 })).real;
+    expect(after.slots[0]!.at).toBeGreaterThanOrEqual(after.now + 11_300_000);
+    // It was said of the state before: who holds no token any more does not pay for it for ever.
+    await server.redis.hset(twin.keys[0], { run: 'f'.repeat(40) });
+    const again = (await twin.lease({ want: 1 })).real;
+    expect(again.slots[0]!.at).toBeLessThan(again.now + 2_000_000);
   });
 
   test('a batch of a thousand reports goes through', async () => {
