@@ -157,7 +157,7 @@ export const SETTINGS = {
   BEFRIEND_LEASE_SIZE: whole(1, 1000, {
     description:
       'Most slots that a process leases at once: more means fewer Redis commands, and slots shared less evenly. ' +
-      'Absent: a twentieth of the calls of a second, at least 10',
+      'Absent: a twentieth of the calls of a second, 10 to 200',
   }),
   BEFRIEND_HOLD_TOKENS: {
     description:

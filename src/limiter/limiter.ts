@@ -51,7 +51,8 @@ export interface Limiter {
    * A slot if one comes within `withinMs` from now, else null; then nothing of the asking is left in the line, and no slot
    * is spent on it. Null comes as soon as it is known, mostly after one round trip to Redis and at the latest after
    * `withinMs`: the line is full for longer, other takers of this process are before it, or Redis is away.
-   * @throws RangeError when `withinMs` is not above 50: that long before its time a new process is granted a slot
+   * @throws RangeError when `withinMs` is not above 50, for that long before its time a new process is granted a slot, or
+   *   longer than a timer can run (2^31 - 1)
    */
   tryTake(options?: TryOptions): Promise<Slot | null>;
   /** The longest life of a call, from writing to abort, ms: whoever calls must have given it up by then. */
@@ -62,7 +63,7 @@ export interface Limiter {
 }
 
 export interface TryOptions {
-  /** How far ahead a slot may be, ms, more than 50. Default 100. */
+  /** How far ahead a slot may be, ms, more than 50 and finite. Default 100. */
   withinMs?: number;
 }
 
@@ -102,7 +103,7 @@ export interface LimiterState {
 export type CallerClass = 'interactive' | 'bulk';
 
 export interface LimiterOptions extends Partial<Tuning> {
-  /** May be shared with ordinary commands, not with blocking ones. */
+  /** May be shared with ordinary commands, not with blocking ones. Without keyPrefix; another `db` is another limit. */
   redis: Redis;
   /** SDKAppID. */
   app: number | string;
@@ -126,15 +127,24 @@ export interface LimiterLog {
 
 /**
  * A strict limiter shared by all processes that use the same Redis, app and command; with `appCalls` also over commands.
- * @throws RangeError when the rate makes no sense
+ * @throws RangeError when the rate or a setting makes no sense; Error for a `redis` with a keyPrefix
  */
 export function createLimiter(options: LimiterOptions): Limiter {
   const { redis, app, command, rate, appCalls, callTimeoutMs, log, class: callers = 'bulk', ...rest } = options;
   const { clock = () => performance.now(), ...tuning } = rest;
+  checkRedis(redis);
   const timing = timingOf(rate, tuning, { appCalls, callTimeoutMs });
   const agreement = new Agreement({ redis, app, command, timing, log });
   const store = redisStore(redis, keysOf(app, command));
   return new SharedLimiter({ store, timing, class: callers, clock, timer: realTimer, log, agreement });
+}
+
+/** Under other names there is another limit, and the service sees the sum. */
+function checkRedis({ options: { keyPrefix } }: Redis): void {
+  if (!keyPrefix) return;
+  throw new Error(
+    `redis: its keyPrefix '${keyPrefix}' would make a limit of its own beside the others'; connect without one`,
+  );
 }
 
 const realTimer: Timer = (run, ms) => {

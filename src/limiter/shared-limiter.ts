@@ -27,6 +27,8 @@ const ATTACH_MS = 2000;
 const CLOSE_MS = 500;
 /** How far ahead a tried slot may be: the lead of a new process, a round trip, and some room. */
 const TRY_WITHIN_MS = 100;
+/** Node's timers know no longer time; who waits as long as it takes calls `take`. */
+const LONGEST_TRY_MS = 2 ** 31 - 1;
 
 /**
  * One process's end of the limiter: a line of takers, the slots leased for them, and what Redis is to hear. Everything
@@ -99,7 +101,9 @@ export class SharedLimiter implements Limiter, SlotOwner {
 
   async tryTake({ withinMs = TRY_WITHIN_MS }: TryOptions = {}): Promise<Slot | null> {
     const { coldLeadMs } = this.parts.timing;
-    if (!(withinMs > coldLeadMs)) throw new RangeError(`withinMs must be more than ${coldLeadMs}, got ${withinMs}`);
+    if (!(withinMs > coldLeadMs && withinMs <= LONGEST_TRY_MS)) {
+      throw new RangeError(`withinMs must be more than ${coldLeadMs}, and at most ${LONGEST_TRY_MS}, got ${withinMs}`);
+    }
     if (this.closed) throw new Error('the limiter is closed');
     if (!this.connected) return null;
     const patience = new AbortController();

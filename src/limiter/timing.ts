@@ -21,7 +21,7 @@ export interface Tuning {
   refillMs: number;
   /** Reports that found no lease to ride on are sent after this time. */
   flushMs: number;
-  /** Most slots of one lease. */
+  /** Most slots of one lease, 1 to 1000: what Redis is busy with at once grows faster than it. */
   leaseSize: number;
   /** Once tokens come back, slots may stand this fraction of even spacing apart: time lost is caught up, nothing piles up. */
   pace: number;
@@ -48,6 +48,13 @@ export const DEFAULT_TUNING: Tuning = {
   pace: 0.9,
   holdUntilAnswered: false,
 };
+
+/** At most, where none is given. */
+const LEASE_SIZE = 200;
+const MOST_SLOTS = 1000;
+/** Node's timers know no longer time. */
+const LONGEST_MS = 2 ** 31 - 1;
+const LONGEST_LEAD_MS = 60_000;
 
 /** Everything of a limiter that follows from its rate and tuning, fixed for its life. */
 export interface Timing extends Tuning {
@@ -80,6 +87,7 @@ export function timingOf(
   { appCalls = null, callTimeoutMs = 10_000 }: { appCalls?: number | null; callTimeoutMs?: number } = {},
 ): Timing {
   checkRate(rate);
+  checkTuning({ ...definedOf(tuning), callTimeoutMs });
   if (appCalls !== null) checkRate({ ...rate, calls: appCalls });
   const given = { ...DEFAULT_TUNING, ...definedOf(tuning) };
   const { windowMs } = rate;
@@ -97,11 +105,42 @@ export function timingOf(
     reachMs: Math.max(2 * given.leadMs, Math.min(given.reachMs, horizonMs / 2)),
     refillMs: Math.min(given.refillMs, horizonMs / 4),
     flushMs: Math.min(given.flushMs, windowMs / 4),
-    leaseSize: tuning.leaseSize ?? Math.max(given.leaseSize, Math.round(perSecond(rate) / 20)),
+    leaseSize: tuning.leaseSize ?? Math.max(given.leaseSize, Math.min(LEASE_SIZE, Math.round(perSecond(rate) / 20))),
     heldAfterMs: windowMs * 0.4,
     heldEveryMs: Math.max(1, windowMs / 10),
     lossMs: windowMs + given.marginMs + farthestMs + Math.max(given.latenessMs, given.coldLatenessMs) + bookedMs,
   };
+}
+
+/** From the least to the most of each number. */
+const RANGES: Readonly<
+  Record<Exclude<keyof Tuning, 'holdUntilAnswered'> | 'callTimeoutMs', readonly [number, number]>
+> = {
+  marginMs: [0, LONGEST_LEAD_MS],
+  latenessMs: [0, LONGEST_LEAD_MS],
+  coldLatenessMs: [0, LONGEST_LEAD_MS],
+  leadMs: [0, LONGEST_LEAD_MS],
+  coldLeadMs: [0, LONGEST_LEAD_MS],
+  coldSlots: [0, Number.MAX_SAFE_INTEGER],
+  horizonMs: [1, LONGEST_LEAD_MS],
+  reachMs: [1, LONGEST_LEAD_MS],
+  refillMs: [0, LONGEST_LEAD_MS],
+  flushMs: [0, LONGEST_LEAD_MS],
+  leaseSize: [1, MOST_SLOTS],
+  pace: [0.01, 1],
+  callTimeoutMs: [1, LONGEST_MS],
+};
+
+/** @throws RangeError naming the first number that makes no sense */
+function checkTuning(tuning: Partial<Tuning> & { callTimeoutMs: number }): void {
+  for (const [name, [least, most]] of Object.entries(RANGES)) {
+    const value = tuning[name as keyof typeof RANGES];
+    if (value !== undefined && !(value >= least && value <= most)) {
+      throw new RangeError(`${name} must be from ${least} to ${most}, got ${value}`);
+    }
+  }
+  const { leaseSize = 1 } = tuning;
+  if (!Number.isInteger(leaseSize)) throw new RangeError(`leaseSize must be a whole number, got ${leaseSize}`);
 }
 
 function definedOf<T extends object>(object: T): Partial<T> {

@@ -393,3 +393,9 @@ test('a rate that makes no sense is refused', () => {
     RangeError,
   );
 });
+
+test('a connection with a keyPrefix is refused: it would be a second limit', () => {
+  const redis = server.redis.duplicate({ keyPrefix: 'mine:', lazyConnect: true });
+  expect(() => warmLimiter(redis, { rate: { calls: 10, windowMs: 1000 } })).toThrow("keyPrefix 'mine:'");
+  redis.disconnect();
+});

@@ -51,3 +51,31 @@ test('bulk callers leave room in windows of 40 ms and more, and never less than 
     expect(reachMs).toBeGreaterThanOrEqual(2 * leadMs);
   }
 });
+
+test.each([
+  { leaseSize: 0 },
+  { leaseSize: 1.5 },
+  { leaseSize: 1001 },
+  { marginMs: -5 },
+  { latenessMs: Number.NaN },
+  { coldLatenessMs: Infinity },
+  { horizonMs: 0 },
+  { pace: 0 },
+  { pace: 1.1 },
+])('%o is refused by name', (tuning) => {
+  expect(() => timingOf({ calls: 10, windowMs: 1000 }, tuning)).toThrow(RangeError);
+  expect(() => timingOf({ calls: 10, windowMs: 1000 }, tuning)).toThrow(Object.keys(tuning)[0]);
+});
+
+test.each([0, -1, Number.NaN, Infinity])('a life of calls of %d ms is refused', (callTimeoutMs) => {
+  expect(() => timingOf({ calls: 10, windowMs: 1000 }, {}, { callTimeoutMs })).toThrow('callTimeoutMs must be');
+});
+
+test.each([
+  [10, 10],
+  [1000, 50],
+  [100_000, 200],
+  [1_000_000, 200],
+])('at %i calls a second a lease is of %i slots', (calls, leaseSize) => {
+  expect(timingOf({ calls, windowMs: 1000 }).leaseSize).toBe(leaseSize);
+});

@@ -142,9 +142,11 @@ test('without Redis it is null at once', async () => {
 test('closed it rejects, and a reach below the lead of a new process is refused', async () => {
   const limiter = warmLimiter(server.redis, { rate: { calls: 10, windowMs: 200 } });
   await expect(limiter.tryTake({ withinMs: 50 })).rejects.toThrow(
-    new RangeError('withinMs must be more than 50, got 50'),
+    new RangeError('withinMs must be more than 50, and at most 2147483647, got 50'),
   );
-  await expect(limiter.tryTake({ withinMs: Number.NaN })).rejects.toThrow(RangeError);
+  for (const withinMs of [Number.NaN, Infinity, 2 ** 31]) {
+    await expect(limiter.tryTake({ withinMs })).rejects.toThrow(RangeError);
+  }
   await limiter.close();
   await expect(limiter.tryTake()).rejects.toThrow('the limiter is closed');
 });
