@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { type CallerClass, createLimiter, type Limiter, type LimiterLog } from '../limiter/limiter.ts';
+import { createLimiter, type Limiter, type LimiterLog } from '../limiter/limiter.ts';
 import { sharedOptions } from '../limiter/shared-options.ts';
 import type { Tuning } from './roles.ts';
 
@@ -11,17 +11,12 @@ export interface CommandLimiterParts {
 }
 
 /** This process's end of the limiter of one API command and of the app: the same for everybody who calls it. */
-export function commandLimiter(
-  command: string,
-  { redis, sdkAppId, tuning, log }: CommandLimiterParts,
-  callers: CallerClass = 'bulk',
-): Limiter {
+export function commandLimiter(command: string, { redis, sdkAppId, tuning, log }: CommandLimiterParts): Limiter {
   return createLimiter({
     redis,
     app: sdkAppId,
     command,
     ...sharedOptions(command, tuning),
-    class: callers,
     latenessMs: tuning.latenessMs,
     coldLatenessMs: tuning.coldLatenessMs,
     pace: tuning.pace,

@@ -46,13 +46,7 @@ const PING_MS = 1000;
  */
 export async function probeApi(options: ProbeOptions): Promise<Probed[]> {
   const commands = new Set(Object.values(OPERATIONS).map(({ command }) => command));
-  // A person waits for the answer: jobs that use the limit up come after it.
-  const limiters = new Map(
-    [...commands].map((command) => [
-      command,
-      commandLimiter(command, options, command === PROBE.command ? 'interactive' : 'bulk'),
-    ]),
-  );
+  const limiters = new Map([...commands].map((command) => [command, commandLimiter(command, options)]));
   try {
     return await probe(limiters.get(PROBE.command) as Limiter, options);
   } finally {
