@@ -79,7 +79,8 @@ export interface Timing extends Tuning {
  * Where the window is short, horizon, flush and the clock of unanswered calls are fractions of it: whatever is known of
  * a call must reach Redis before the slot that could reuse its token is granted. Answers come within `heldAfter` and are
  * said within `flush` (0.65 W), held calls are found within `heldEvery` more and said at once (0.5 W); the slot is
- * granted a horizon ahead (0.75 W).
+ * granted a horizon ahead (0.75 W). Under about 50 ms of window that cannot hold, since leads, timers and the way to Redis
+ * are no fractions of it: a call that is delayed there beyond the margin may be noticed too late.
  */
 export function timingOf(
   rate: Rate,

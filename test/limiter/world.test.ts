@@ -150,6 +150,8 @@ test('with tokens held until the answer no delay on the way breaks the window, n
           expect(most).toBeLessThanOrEqual(calls);
           if (most >= 0.8 * calls) reached += 1;
         }
+        if (given.app === null) return;
+        expect(mostIn(world.calls, windowMs)).toBeLessThanOrEqual(Math.max(1, Math.round(calls * given.app)));
       },
     ),
     { numRuns: 30 },
