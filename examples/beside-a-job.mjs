@@ -21,7 +21,7 @@ const limiter = createLimiter({
   app: sdkAppId,
   command,
   ...sharedOptions(command, tuning),
-  log: { info: console.error, warn: console.error },
+  log: { info() {}, warn: console.error, error: console.error },
 });
 // From here on axios is what it always is; it only waits until it may send.
 const client = limited(

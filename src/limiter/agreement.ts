@@ -70,7 +70,7 @@ export class Agreement {
     const news = this.others.filter((words) => !this.told.has(words));
     this.told = new Set(this.others);
     for (const others of news) {
-      this.log?.warn(
+      this.log?.error(
         { ours: inWords(this.mine), others },
         'another process has other limits: those that allow most count, for all; set limits, margin and hold mode alike',
       );

@@ -123,6 +123,8 @@ export interface LimiterOptions extends Partial<Tuning> {
 export interface LimiterLog {
   info(details: object, message: string): void;
   warn(details: object, message: string): void;
+  /** What a person must mend: limits that do not agree. */
+  error(details: object, message: string): void;
 }
 
 /**

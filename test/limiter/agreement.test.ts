@@ -16,7 +16,7 @@ const rate = { calls: 200, windowMs: 1000 };
 
 function limiterOf(app: string, options: Partial<LimiterOptions> = {}) {
   const warnings: object[] = [];
-  const log = { info: () => {}, warn: (details: object) => void warnings.push(details) };
+  const log = { info: () => {}, warn: () => {}, error: (details: object) => void warnings.push(details) };
   return { limiter: warmLimiter(server.redis, { app, command: 'friend_get', rate, log, ...options }), warnings };
 }
 

@@ -60,7 +60,11 @@ test('the programs of docs/limiter-module.md are of the types that the package h
 });
 
 test('the first program of docs/limiter-module.md runs as it stands', async () => {
-  const { url, seen } = await httpServer((_seen, response) => response.end('{"ErrorCode":0,"FriendNum":3}'));
+  const { url, seen } = await httpServer(({ query }, response) => {
+    // The service wants a random number in each URL (60025).
+    const random = /^\d+$/.test(query.get('random') ?? '');
+    response.end(random ? '{"ErrorCode":0,"FriendNum":3}' : '{"ErrorCode":60025,"ErrorInfo":"random is missing"}');
+  });
   const text = (blocks[0] as string).replace('https://console.tim.qq.com', url);
   writeFileSync(join(program, 'first.mjs'), text);
   const env = { PATH: process.env.PATH, REDIS_URL: await redis.listen(), CHAT_USERSIG: 'sig' };

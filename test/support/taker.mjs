@@ -76,7 +76,7 @@ const ORDERS = {
       command: 'friend_check',
       rate,
       callTimeoutMs,
-      log: { info: tell, warn: tell },
+      log: { info: tell, warn: tell, error: tell },
     });
     working = Promise.allSettled(Array.from({ length: hands }, callOn));
   },
