@@ -113,7 +113,7 @@ const callsOf = (left: string) => ({
 });
 
 const madeIn = ({ lines }: Frame): number =>
-  Number(/([\d,]+)\/[\d,]+ calls/.exec(lines.join('\n'))?.[1]?.replaceAll(',', '') ?? 0);
+  Number(/([\d,]+)\/~?[\d,]+ calls/.exec(lines.join('\n'))?.[1]?.replaceAll(',', '') ?? 0);
 const says = (frames: readonly Frame[], what: string): Frame[] =>
   frames.filter(({ lines }) => lines.join('\n').includes(what));
 
