@@ -6,6 +6,7 @@ export default defineConfig({
     globalSetup: ['test/support/build.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // Most of what a test does is waiting, for processes and for time on the wire.
+    maxWorkers: 3,
   },
 });

@@ -82,7 +82,7 @@ for (const [when, calls] of [
     const job = /job (\S+):/.exec(stderr)?.[1];
     const { report, stderr: second } = await place.report('import', file);
     expect(report.job).toBe(job);
-    expect(second).toContain(`job ${job}: going on`);
+    expect(second).toContain(`job ${job} had been begun: going on`);
     await expectWholeTruth(report);
   }, 90_000);
 }
