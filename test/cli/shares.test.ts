@@ -61,20 +61,26 @@ test('an import is not stuck behind a night job that has filled window and hands
   const night = await submit('night', 3000, 'low');
   place.start('worker');
   await reach(night, 100);
-  const mine = await submit('mine', 400, 'normal');
+  const mine = await submit('mine', 800, 'normal');
   await reach(mine, 1);
 
-  expect((await status(night)).rate).toMatchObject({ ceiling: 100, limit: 100, share: 0.2, beside: 1 });
-  const seen = await status(mine);
-  expect(seen.rate).toEqual({ ceiling: 100, limit: 100, throttled: null, share: 0.8, beside: 1 });
-  expect(seen.priority).toBe('normal');
-  expect(await textOf('status', mine)).toContain(
+  // At once: it takes some seconds only, and so do commands on a busy machine.
+  const [ofNight, ofMine, text, table, json] = await Promise.all([
+    status(night),
+    status(mine),
+    textOf('status', mine),
+    textOf('jobs'),
+    textOf('jobs', '--json'),
+  ]);
+  expect(ofNight.rate).toMatchObject({ ceiling: 100, limit: 100, share: 0.2, beside: 1 });
+  expect(ofMine.rate).toEqual({ ceiling: 100, limit: 100, throttled: null, share: 0.8, beside: 1 });
+  expect(ofMine.priority).toBe('normal');
+  expect(text).toContain(
     "  limit    100 of 100 calls/s\n  share    80 % of its command's calls, beside 1 running job; priority normal\n",
   );
-  const table = await textOf('jobs');
   expect(table).toMatch(new RegExp(`^${mine} .* rows, normal priority: 80 % of the calls`, 'm'));
   expect(table).toMatch(new RegExp(`^${night} .* rows, low priority: 20 % of the calls`, 'm'));
-  const listed = JSON.parse(await textOf('jobs', '--json')) as (JobStatus & { share: number | null })[];
+  const listed = JSON.parse(json) as (JobStatus & { share: number | null })[];
   expect(new Map(listed.map(({ id, share }) => [id, share?.toFixed(2)]))).toEqual(
     new Map([
       [mine, '0.80'],
@@ -84,11 +90,12 @@ test('an import is not stuck behind a night job that has filled window and hands
 
   await place.run('status', mine, '--watch');
   const at = callTimes(mine);
-  const [from, to] = [Date.parse(listed.find(({ id }) => id === mine)!.createdAt), Math.max(...at)];
+  const [from, to] = [Math.min(...at), Math.max(...at)];
   const beside = callTimes(night).filter((time) => time >= from && time <= to).length;
-  // A quarter of the import's calls, and those ready when it came.
-  expect(beside).toBeGreaterThanOrEqual(400 / 4 / 2);
-  expect(beside).toBeLessThanOrEqual(400 / 4 + WINDOW + 4 * FEED);
+  // A quarter of the import's calls, those ready when it came, and as many again for feeds that come late on a busy
+  // machine. Equal parts would be 800.
+  expect(beside).toBeGreaterThanOrEqual(800 / 4 / 2);
+  expect(beside).toBeLessThanOrEqual(800 / 4 + 2 * WINDOW);
   expect((await status(night)).rate).toMatchObject({ share: 1, beside: 0 });
 }, 90_000);
 
