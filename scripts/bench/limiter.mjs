@@ -4,9 +4,9 @@
 //     [--processes 1,4,16] [--bodies small,full] [--load idle,burners] [--network plain,jitter,blips]
 //
 // befriend runs in every setting, a peer with small bodies on an idle machine and a plain network by 1 and 4 processes.
-// `--write` puts the tables into docs/benchmarks.md, else they are printed. Takes about 12 minutes. Exit code 1: befriend
-// let more calls into a window than the limit. Expect on two quiet cores: certain max ≤ 200 everywhere; use ≥ 0.99 idle with
-// small bodies, ≥ 0.985 with full ones; 0.1 commands a call that clients send, ≤ 1.2 with those in scripts.
+// `--write` puts the tables into docs/benchmarks.md, else they are printed. Takes about 9 minutes at 12 s a row. Exit
+// code 1: befriend let more calls into a window than the limit. Expect on two quiet cores: certain max ≤ 200 everywhere;
+// use ≥ 0.99 idle with small bodies, about 0.985 with full ones; 0.1 commands a call that clients send.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
