@@ -118,7 +118,13 @@ function adviceOf({ advice, adviceOf: narrower = {} }) {
   return [advice, ...Object.entries(narrower).map(([operation, text]) => `${operation}: ${text}`)].join('. ');
 }
 
-const HITS = { job: 'every call', call: 'this call', from: 'this `from`', item: 'this row' };
+const HITS = {
+  job: 'every call',
+  call: 'this call',
+  from: 'this `from`',
+  lists: 'rows of this `from` that name the same lists',
+  item: 'this row',
+};
 
 function seconds(ms) {
   return `${ms / 1000} s`;

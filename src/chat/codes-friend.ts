@@ -94,7 +94,7 @@ export const FRIEND_CODES: readonly CodeRow[] = [
     codes: [30011],
     class: 'account',
     // Rows that name no list, or lists that are there, pass all the same.
-    scope: 'item',
+    scope: 'lists',
     meaning: 'the From_Account has 32 friend lists already, and the row names another one',
     advice: 'use fewer group names per account',
   },

@@ -17,8 +17,11 @@ import { PUBLIC_CODES } from './codes-public.ts';
  */
 export type CodeClass = 'retry' | 'throttle' | 'auth' | 'request' | 'account' | 'done' | 'unknown';
 
-/** Who else is hit by the same cause: every call of the job, this call, this From_Account, or one item. */
-export type CodeScope = 'job' | 'call' | 'from' | 'item';
+/**
+ * Who else is hit by the same cause: every call of the job, this call, this From_Account, its rows that name the same
+ * friend lists, or one item.
+ */
+export type CodeScope = 'job' | 'call' | 'from' | 'lists' | 'item';
 
 /** One line of the table: codes that mean the same. Ranges are inclusive. Meanings are in our own words. */
 export interface CodeRow {
@@ -128,19 +131,20 @@ export function maySplit(code: number): boolean {
   return row.smaller === true || isOfItem(row);
 }
 
+const ONE_ITEM: ReadonlySet<CodeScope> = new Set(['item', 'lists']);
 const OF_ITEMS: ReadonlySet<CodeClass> = new Set(['request', 'account', 'done']);
 /** Whose account is missing a lookup tells, in fewer calls than halving. */
 const NOT_IMPORTED = 30003;
 
 /** Whether a whole call that is answered this was so for one of its items, which is final for that one alone. */
 function isOfItem({ scope, class: asClass, codes }: CodeRow): boolean {
-  return scope === 'item' && OF_ITEMS.has(asClass) && !codes.includes(NOT_IMPORTED);
+  return ONE_ITEM.has(scope) && OF_ITEMS.has(asClass) && !codes.includes(NOT_IMPORTED);
 }
 
-/** Whether an item's code says that no other row of the same From_Account can pass either. */
-export function barsFrom(code: number): boolean {
-  const row = rowOfCode(code);
-  return row.class === 'account' && row.scope === 'from';
+/** Which other rows of the same From_Account cannot pass either, by an item's code: all, those of its lists, or none. */
+export function barredByCode(code: number): 'from' | 'lists' | null {
+  const { class: asClass, scope } = rowOfCode(code);
+  return asClass === 'account' && (scope === 'from' || scope === 'lists') ? scope : null;
 }
 
 /** Whose limit a "too fast" speaks of: the command's, or that of all commands of the app. */

@@ -1,18 +1,58 @@
-import { barsFrom } from '../chat/codes.ts';
+import { barredByCode } from '../chat/codes.ts';
 import type { Verdict } from '../chat/items.ts';
+import type { Item } from '../domain/chunk.ts';
 import type { Settlement } from '../domain/outcome.ts';
 
-/** Why From_Account's remaining rows cannot pass: they end with the answer that one of them had, unsent. */
+/**
+ * Why other rows of From_Account cannot pass: they end with the answer that one of them had, unsent.
+ *
+ * `lists`: only rows that name all of these friend lists. Together they are more than the account may have (30011), so
+ * a row that names them and others is too much as well. Which of them are there nobody knows: rows that name some of
+ * them may pass. Without it: every row.
+ */
 export interface Bar {
   settlement: Settlement;
+  lists?: readonly string[];
 }
 
-/** The bar that the answers put before the From_Account's other rows; null when there is none. */
-export function barOf(verdicts: readonly Verdict[]): Bar | null {
-  for (const verdict of verdicts) {
-    if (!('settlement' in verdict)) continue;
-    const { status, code, info } = verdict.settlement;
-    if (status === 'failed' && code !== null && barsFrom(code)) return { settlement: { status, code, info } };
+/** What is kept of an account whose rows name ever other lists: beyond it they are sent, and answered. */
+const MOST_BARS = 64;
+
+/** The bars before the From_Account's rows that are still open, by what the carried ones were answered. */
+export function barsOf(carried: readonly { item: Item }[], verdicts: readonly Verdict[]): Bar[] {
+  return mergeBars(
+    [],
+    verdicts.flatMap((verdict, place) => barOf((carried[place] as { item: Item }).item, verdict)),
+  );
+}
+
+/** Those that say something which the ones before them do not. */
+export function mergeBars(known: readonly Bar[], more: readonly Bar[]): Bar[] {
+  const every = [...known, ...more].find(({ lists }) => lists === undefined);
+  if (every !== undefined) return [every];
+  const bars = [...known];
+  for (const bar of more) {
+    if (!bars.some(({ lists }) => includesAll(bar.lists, lists))) bars.push(bar);
   }
-  return null;
+  return bars.slice(0, MOST_BARS);
+}
+
+/** The answer that an open row would have; undefined: it may pass. */
+export function barredBy(bars: readonly Bar[], { fields }: Item): Settlement | undefined {
+  return bars.find(({ lists }) => includesAll(fields?.groups, lists))?.settlement;
+}
+
+function barOf({ fields }: Item, verdict: Verdict): Bar[] {
+  if (!('settlement' in verdict)) return [];
+  const { status, code, info } = verdict.settlement;
+  if (status !== 'failed' || code === null) return [];
+  const settlement = { status, code, info };
+  const barred = barredByCode(code);
+  if (barred === 'from') return [{ settlement }];
+  return barred === 'lists' && fields?.groups?.length ? [{ settlement, lists: fields.groups }] : [];
+}
+
+/** No list at all is part of every row's. */
+function includesAll(all: readonly string[] = [], some: readonly string[] = []): boolean {
+  return some.every((list) => all.includes(list));
 }

@@ -8,7 +8,7 @@ import type { JobDescriptor } from '../domain/job.ts';
 import { OPERATIONS } from '../domain/operation.ts';
 import type { Limiter } from '../limiter/limiter.ts';
 import type { Slot } from '../limiter/slot.ts';
-import type { Bar } from './bar.ts';
+import { type Bar, mergeBars } from './bar.ts';
 import type { Breaker } from './breaker.ts';
 import { claimChunk } from './claim-chunk.ts';
 import type { Brake, Claim, Ledger } from './ledger.ts';
@@ -142,11 +142,11 @@ const cancelled = ({ items }: Work): Settled => ({
   settled: settleWithoutCall(items),
 });
 
-/** What is open, less what another chunk of the same From_Account has found to be impossible. */
+/** What is open, less what other chunks of the same From_Account have found to be impossible. */
 function barred(work: Work, parts: CallParts): Settled {
   const { claim, items, lessons } = work;
-  if (claim.bar === '') return { ...nothing(), lessons, open: items };
-  return settleBarred(items, JSON.parse(claim.bar) as Bar, contextOf(work, parts, false));
+  const bars = claim.bars === '' ? [] : (JSON.parse(claim.bars) as Bar[]);
+  return settleBarred(items, bars, contextOf(work, parts, false));
 }
 
 const contextOf = ({ job, lessons }: Work, { policy }: CallParts, outage: boolean): SettleContext => ({
@@ -188,7 +188,7 @@ async function settle(
   const carried = new Set(call.carried);
   const waiting = known.open.filter((item) => !carried.has(item));
   const after = settleStep(call, waiting, result, context);
-  return { ...after, settled: [...known.settled, ...after.settled] };
+  return { ...after, settled: [...known.settled, ...after.settled], bars: mergeBars(known.bars, after.bars) };
 }
 
 function settleStep(call: NextCall, waiting: OpenItem[], result: CallResult, context: SettleContext): Settled {

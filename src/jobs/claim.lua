@@ -2,12 +2,12 @@
   KEYS[1]  job            hash
   KEYS[2]  chunk          hash of the open chunk
   KEYS[3]  quiet          there while nobody of the app may call
-  KEYS[4]  bars           hash of the job: From_Account -> why its rows cannot pass
+  KEYS[4]  bars           hash of the job: From_Account -> why rows of it cannot pass
   ARGV[1]  lockPrefix     key prefix of account list locks
   ARGV[2]  owner          this chunk's name among lock owners: a chunk may take its own lock again
   ARGV[3]  leaseMs        life of the locks; the caller sends nothing after it, less its time-out
   ARGV[4]  onlyReads      1: take it only if that needs no lock
-  Returns  {'claimed', epoch, block, items, notes, abandoned, bar or ''}
+  Returns  {'claimed', epoch, block, items, notes, abandoned, bars or ''}
            {'cancelled', epoch, block, items, notes, abandoned, ''}: settle without a call
            abandoned = 1: the claim before this one was never recorded, so its call may have been sent
            {'held'}: the job is paused or stopped · {'busy', account}: another chunk writes this account's list
@@ -20,7 +20,7 @@ local locks = redis.call('HGET', KEYS[2], 'locks')
 if not state or not locks then return { 'gone' } end
 if state ~= 'running' and state ~= 'cancelled' then return { 'held' } end
 local verdict = 'cancelled'
-local bar = ''
+local bars = ''
 if state == 'running' then
   verdict = 'claimed'
   local quiet = redis.call('PTTL', KEYS[3])
@@ -33,8 +33,8 @@ if state == 'running' then
   end
   for _, account in ipairs(accounts) do redis.call('SET', ARGV[1] .. account, ARGV[2], 'PX', ARGV[3]) end
   -- The first list that a chunk writes is its From_Account's.
-  if accounts[1] then bar = redis.call('HGET', KEYS[4], accounts[1]) or '' end
+  if accounts[1] then bars = redis.call('HGET', KEYS[4], accounts[1]) or '' end
 end
 local chunk = redis.call('HMGET', KEYS[2], 'block', 'items', 'notes', 'epoch', 'recorded')
 local epoch = redis.call('HINCRBY', KEYS[2], 'epoch', 1)
-return { verdict, epoch, chunk[1], chunk[2], chunk[3], chunk[4] == chunk[5] and 0 or 1, bar }
+return { verdict, epoch, chunk[1], chunk[2], chunk[3], chunk[4] == chunk[5] and 0 or 1, bars }

@@ -69,8 +69,8 @@ export type Claim =
       notes: string;
       /** The claim before was never recorded: its call may have been sent. */
       abandoned: boolean;
-      /** Why the rows of its From_Account cannot pass, if another chunk found out; '' where none did. */
-      bar: string;
+      /** Why rows of its From_Account cannot pass, if other chunks found out; '' where none did. */
+      bars: string;
     }
   | { kind: 'held' }
   /** Another chunk writes the account's list. */
@@ -91,8 +91,8 @@ export interface ChunkRecord {
   holdFromMs: number;
   /** What is open waits for reads only: the next claim takes no locks. */
   onlyReads: boolean;
-  /** Why no other row of its From_Account can pass, for its other chunks; '' where nothing is known. */
-  bar: string;
+  /** Why rows of its From_Account cannot pass, for its other chunks; '' where nothing is known. */
+  bars: string;
   brake: Brake;
   /** At most one entry of the results stream. */
   entry: { from: string | null; attempt: number; at: string; rows: number; outcomes: OutcomeGroup[] };
@@ -215,11 +215,11 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
       if (kind === 'busy') return { kind, account: String(reply[1]) };
       if (kind === 'quiet') return { kind, forMs: Number(reply[1]) };
       if (kind === 'held' || kind === 'gone' || kind === 'writes') return { kind };
-      const [, epoch, block, items, notes, abandoned, bar] = reply;
-      return { kind, epoch, block, items, notes: String(notes), abandoned: abandoned === 1, bar: String(bar) };
+      const [, epoch, block, items, notes, abandoned, bars] = reply;
+      return { kind, epoch, block, items, notes: String(notes), abandoned: abandoned === 1, bars: String(bars) };
     },
 
-    async record(job, chunk, { epoch, items, notes, close, keepLocksMs, holdFromMs, onlyReads, bar, brake, ...more }) {
+    async record(job, chunk, { epoch, items, notes, close, keepLocksMs, holdFromMs, onlyReads, bars, brake, ...more }) {
       const { entry, counts } = more;
       const reply = await recordScript(
         redis,
@@ -249,7 +249,7 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
           entry.at,
           entry.rows,
           JSON.stringify(entry.outcomes),
-          bar,
+          bars,
           MOST_BARS,
           brake.after,
           brake.percent,

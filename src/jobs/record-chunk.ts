@@ -18,7 +18,7 @@ export interface Made {
 export async function recordChunk(
   ref: ChunkRef,
   work: Work,
-  { settled, open: left, lessons, delayMs, holdFromMs, bar }: Settled,
+  { settled, open: left, lessons, delayMs, holdFromMs, bars }: Settled,
   parts: CallParts,
   made: Made | null,
 ): Promise<Next> {
@@ -33,7 +33,7 @@ export async function recordChunk(
     keepLocksMs: mayStillRun(made, work) || mayHaveRun(claim, items) ? policy.serviceLimitMs : 0,
     holdFromMs,
     onlyReads: left.every(({ step }) => step === 'verify'),
-    bar: bar !== null && chunk.several ? JSON.stringify(bar) : '',
+    bars: bars.length > 0 && chunk.several ? JSON.stringify(bars) : '',
     brake,
     entry: {
       from: chunk.from,

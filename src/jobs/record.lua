@@ -5,7 +5,7 @@
   KEYS[4]  closed         bitmap, a bit per closed chunk
   KEYS[5]  counts         hash: status:…, code:…, relation:…, calls:…
   KEYS[6]  results        stream
-  KEYS[7]  bars           hash: From_Account -> why its other rows cannot pass
+  KEYS[7]  bars           hash: From_Account -> why other rows of it cannot pass
   KEYS[8]  events         stream of job changes
   ARGV[1]  number         of the chunk
   ARGV[2]  epoch          of the claim
@@ -18,7 +18,7 @@
   ARGV[9]  notes          JSON, what the caller remembers of the open items; opaque here
   ARGV[10] close          1: no item is open any more
   ARGV[11] from, ARGV[12] attempt, ARGV[13] at, ARGV[14] n, ARGV[15] outcomes   one results entry; n = 0: none
-  ARGV[16] bar            JSON, why From_Account's other chunks cannot pass; '' : nothing is known against them
+  ARGV[16] bars           JSON, why rows of From_Account cannot pass, all that is known; '': nothing
   ARGV[17] mostBars       From_Accounts that the job remembers bars of: without one a chunk finds out by itself
   ARGV[18] brakeAfter     outcomes after which the job is looked at; 0: never
   ARGV[19] brakePercent   the job stops when more than this share of them failed or are unknown
@@ -52,8 +52,10 @@ if ARGV[14] ~= '0' then
   redis.call('HSET', KEYS[1], 'sequence', string.format('%d', sequence), 'last', last)
 end
 for i = 20, #ARGV, 2 do redis.call('HINCRBY', KEYS[5], ARGV[i], ARGV[i + 1]) end
-if ARGV[16] ~= '' and redis.call('HLEN', KEYS[7]) < tonumber(ARGV[17]) then
-  redis.call('HSET', KEYS[7], ARGV[11], ARGV[16])
+if ARGV[16] ~= '' then
+  if redis.call('HEXISTS', KEYS[7], ARGV[11]) == 1 or redis.call('HLEN', KEYS[7]) < tonumber(ARGV[17]) then
+    redis.call('HSET', KEYS[7], ARGV[11], ARGV[16])
+  end
 end
 for n, account in ipairs(locks) do
   local lock = ARGV[3] .. account

@@ -6,7 +6,7 @@ import type { Item } from '../domain/chunk.ts';
 import { codeOf, type Fault, mayHold } from '../domain/fault.ts';
 import type { Operation, OperationOptions } from '../domain/operation.ts';
 import type { Settlement } from '../domain/outcome.ts';
-import { type Bar, barOf } from './bar.ts';
+import { type Bar, barredBy, barsOf } from './bar.ts';
 import { lastWord } from './last-word.ts';
 import type { Lessons, OpenItem, Step } from './open-items.ts';
 import { isSmaller, type Reply, sizeAfter } from './size.ts';
@@ -46,8 +46,8 @@ export interface Settled {
   holdFromMs: number;
   /** A fault that stops the job. */
   credentials: CredentialsFault | null;
-  /** What keeps the other rows of this From_Account from being sent. */
-  bar: Bar | null;
+  /** What keeps other rows of this From_Account from being sent. */
+  bars: Bar[];
 }
 
 /** What is being settled, and by which rules. */
@@ -87,13 +87,13 @@ export function settleCall(
   );
   settled.open.push(...waiting);
   if (settled.open.length === 0) settled.delayMs = 0;
-  settled.bar = barOf(verdicts);
-  return settled.bar === null ? settled : applyBar(settled, settled.bar, context);
+  settled.bars = barsOf(carried, verdicts);
+  return applyBars(settled, context);
 }
 
-/** What a chunk ends with whose From_Account was barred by another chunk: nothing more is sent. */
-export function settleBarred(open: readonly OpenItem[], bar: Bar, context: SettleContext): Settled {
-  return applyBar({ ...nothing(), lessons: context.lessons, open: [...open] }, bar, context);
+/** What a chunk begins with, some of whose rows cannot pass by what another chunk of its From_Account was answered. */
+export function settleBarred(open: readonly OpenItem[], bars: Bar[], context: SettleContext): Settled {
+  return applyBars({ ...nothing(), lessons: context.lessons, open: [...open], bars }, context);
 }
 
 /** What a cancelled job's open items end with: nothing is called for them any more. */
@@ -102,7 +102,7 @@ export function settleWithoutCall(items: readonly OpenItem[]): SettledItem[] {
 }
 
 export function nothing(): Omit<Settled, 'lessons'> {
-  return { settled: [], open: [], delayMs: 0, holdFromMs: 0, credentials: null, bar: null };
+  return { settled: [], open: [], delayMs: 0, holdFromMs: 0, credentials: null, bars: [] };
 }
 
 export function settledItem({ index, item, attempts }: OpenItem, settlement: Settlement): SettledItem {
@@ -214,11 +214,12 @@ function verifyDelay({ answer }: OpenItem, { serviceLimitMs }: Policy): number {
   return answer === null ? 2 * serviceLimitMs : serviceLimitMs;
 }
 
-/** Settles every item that waits for a call of the operation: what another row was answered makes that pointless. */
-function applyBar(settled: Settled, { settlement }: Bar, context: SettleContext): Settled {
+/** Settles the items that wait for a call of the operation which another row's answer has made pointless. */
+function applyBars(settled: Settled, context: SettleContext): Settled {
   const after: Settled = { ...settled, open: [] };
   for (const item of settled.open) {
-    if (item.step === 'verify') after.open.push(item);
+    const settlement = item.step === 'verify' ? undefined : barredBy(settled.bars, item.item);
+    if (settlement === undefined) after.open.push(item);
     else if (item.unanswered) end(item, after, context);
     else after.settled.push(settledItem(item, { ...settlement, fault: notSent(item) }));
   }

@@ -1,7 +1,7 @@
 --[[ steer.lua: change the state of a job, if its present state allows it.
   KEYS[1]  job            hash
   KEYS[2]  events         stream of job changes
-  KEYS[3]  bars           hash: From_Account -> why its other rows cannot pass; a resumed job finds out anew
+  KEYS[3]  bars           hash: From_Account -> why rows of it cannot pass; a resumed job finds out anew
   ARGV[1]  event          pause, resume, cancel, stop
   ARGV[2]  to             the new state
   ARGV[3]  reason         why, for a person

@@ -239,27 +239,32 @@ describe('a write that was never answered, and refused when it was sent again', 
   });
 });
 
-test('30011 of one row keeps no other from being sent, in no chunk of the account', async () => {
-  const item = (to: string, list: string): Item => ({ to, rows: 'forward', fields: { groups: [list] } });
+test('30011 of one row keeps those from being sent that name its list, and no others, in every chunk', async () => {
+  const item = (to: string, list?: string): Item => ({
+    to,
+    rows: 'forward',
+    ...(list !== undefined && { fields: { groups: [list] } }),
+  });
   const lists = Array.from({ length: 32 }, (_, n) => item(`a${n}`, `list-${n}`));
-  const chunks: Chunk[] = [
-    { from: 'full', several: true, items: [...lists, item('x', 'one too many')] },
-    {
-      from: 'full',
-      several: true,
-      items: lists.slice(0, 5).map(({ fields }, n) => ({ to: `b${n}`, rows: 'forward', fields })),
-    },
-  ];
+  const chunks = [
+    [...lists, item('x0', 'one too many'), item('y0', 'two too many')],
+    [item('x1', 'one too many'), item('b1', 'list-7'), item('b2'), item('z1', 'three too many')],
+    [item('x2', 'one too many'), item('y2', 'two too many'), item('z2', 'three too many')],
+    [item('b3', 'list-0')],
+  ].map((items): Chunk => ({ from: 'full', several: true, items }));
   const job = await openJob(
     parts.ledger,
     chunks.map((chunk) => fedChunk(chunk, ['full'])),
   );
-  for (const chunk of [0, 1]) {
+  for (const chunk of chunks.keys()) {
     expect(await step(job, chunk)).toEqual({ kind: 'done' });
   }
-  const { x, ...others } = await outcomesOf(job);
-  expect(x).toEqual({ status: 'failed', code: 30011 });
-  expect(Object.values(others)).toEqual(Array.from({ length: 37 }, () => OK));
+  const outcomes = await outcomesOf(job);
+  const refused = ['x0', 'y0', 'x1', 'z1', 'x2', 'y2', 'z2'];
+  expect(Object.keys(outcomes).filter((to) => outcomes[to]?.status !== 'ok')).toEqual(refused);
+  for (const to of refused) expect(outcomes[to]).toEqual({ status: 'failed', code: 30011 });
+  // The third chunk's rows all name lists that earlier ones were refused.
+  expect(await callsOf()).toEqual({ friend_import: 3 });
 });
 
 test('a job that was stopped and goes on finds out anew what keeps a From_Account from passing', async () => {

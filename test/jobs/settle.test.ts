@@ -347,7 +347,7 @@ describe('a code that is about the From_Account', () => {
     openItem(index, { to: `t${index}`, rows: 'forward' }, given);
 
   test.each([30009, 30010])('%i ends every row that waits, with the code, unsent', (code) => {
-    const { settled, open, bar } = settleCall([item(0)], [item(1), item(2)], resultOf([answer(code)]), contextWith());
+    const { settled, open, bars } = settleCall([item(0)], [item(1), item(2)], resultOf([answer(code)]), contextWith());
     expect(open).toEqual([]);
     expect(settled.map(({ index, settlement: { status, code: of } }) => [index, status, of])).toEqual([
       [0, 'failed', code],
@@ -355,15 +355,27 @@ describe('a code that is about the From_Account', () => {
       [2, 'failed', code],
     ]);
     expect(settled[1]?.settlement.fault).toContain('not sent');
-    expect(bar).toMatchObject({ settlement: { code } });
+    expect(bars).toEqual([{ settlement: { status: 'failed', code, info } }]);
   });
 
-  test('30011 ends its own row alone: lists that another row names may be there already', () => {
-    const grouped = (index: number) => openItem(index, { to: `t${index}`, rows: 'forward', fields: { groups: ['x'] } });
-    const { settled, open, bar } = settleCall([grouped(0)], [grouped(1)], resultOf([answer(30011)]), contextWith());
-    expect(settled.map(({ index }) => index)).toEqual([0]);
-    expect(open.map(({ index }) => index)).toEqual([1]);
-    expect(bar).toBeNull();
+  const listed = (index: number, groups?: string[]) =>
+    openItem(index, { to: `t${index}`, rows: 'forward', ...(groups && { fields: { groups } }) });
+
+  test('30011 ends the rows that name the lists it was answered to: others name lists that may be there', () => {
+    const waiting = [listed(1, ['y', 'x']), listed(2, ['x']), listed(3, ['x', 'z', 'y']), listed(4, []), listed(5)];
+    const result = resultOf([answer(30011)]);
+    const { settled, open, bars } = settleCall([listed(0, ['x', 'y'])], waiting, result, contextWith());
+    expect(settled.map(({ index, settlement: { code } }) => [index, code])).toEqual([0, 1, 3].map((n) => [n, 30011]));
+    expect(open.map(({ index }) => index)).toEqual([2, 4, 5]);
+    expect(bars).toEqual([{ settlement: { status: 'failed', code: 30011, info }, lists: ['x', 'y'] }]);
+  });
+
+  test('30011 to a row that names no list tells nothing of others', () => {
+    expect(settleCall([listed(0)], [listed(1), item(2)], resultOf([answer(30011)]), contextWith())).toMatchObject({
+      settled: [{ index: 0 }],
+      open: [{ index: 1 }, { index: 2 }],
+      bars: [],
+    });
   });
 
   test.each([
@@ -390,8 +402,8 @@ describe('a code that is about the From_Account', () => {
   });
 
   test('another chunk of the account takes the word of the first', () => {
-    const { bar } = settleCall([item(0)], [], resultOf([answer(30010)]), contextWith());
-    const { settled, open } = settleBarred([item(0), item(1)], bar as NonNullable<typeof bar>, contextWith());
+    const { bars } = settleCall([item(0)], [], resultOf([answer(30010)]), contextWith());
+    const { settled, open } = settleBarred([item(0), item(1)], bars, contextWith());
     expect(open).toEqual([]);
     expect(settled.map(({ attempts, settlement: { code } }) => [attempts, code])).toEqual([
       [0, 30010],

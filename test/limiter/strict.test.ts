@@ -162,7 +162,7 @@ test('no window sees more than N arrivals of a command or of the app, whatever p
         expect(seen).toBeLessThanOrEqual(world.appCalls);
       },
     ),
-    { numRuns: 600 },
+    { numRuns: 3000 },
   );
   // The limits are reached again and again, so the property says something.
   expect(full).toBeGreaterThan(10);
