@@ -152,12 +152,12 @@ export const SETTINGS = {
     description:
       'Slots stand at least this fraction of even spacing apart once tokens come back: less catches lost time up sooner, ' +
       '1 never does',
-    default: '0.9',
+    default: '0.5',
   }),
   BEFRIEND_LEASE_SIZE: whole(1, 1000, {
     description:
       'Most slots that a process leases at once: more means fewer Redis commands, and slots shared less evenly. ' +
-      'Absent: a twentieth of the calls of a second, 10 to 200',
+      'Absent: the calls of 250 ms, and of 50 ms under a limit of the app; 10 to 200',
   }),
   BEFRIEND_HOLD_TOKENS: {
     description:

@@ -32,7 +32,7 @@ export interface Lease {
   appRate: number;
   /** The slot that was beyond the horizon; 0 when all were granted. */
   following: number;
-  /** When a bulk caller that was cut short for an interactive one is to ask again; else 0. */
+  /** When a bulk caller is to ask again that was cut short, or met others that wait for their turn; else 0. */
   turn: number;
   slots: { id: number; at: number }[];
 }

@@ -12,8 +12,8 @@
   of them.
 
   Callers are interactive or bulk. While an interactive one is attached, bulk ones get slots only a short reach ahead,
-  so that the next slot of the line is never far. No slot is reserved. Whom the reach cuts short is told when to come
-  again, one after the other, so that not all of them ask for every slot.
+  so that the next slot of the line is never far. No slot is reserved. Bulk callers whom the reach or the horizon cuts
+  short are told when to come again, one after the other, so that not all of them ask for every slot.
 
   KEYS[1]  state of the command, a hash   run: run_id of the server that keeps it · since: when it began (us) · last:
                            time of the last slot · from: no slot before · rate: rate in force after the last reduction
@@ -69,8 +69,10 @@ local FULL = 1000000 -- ppm
 local LEAST = 15625 -- ppm, 1/64: a lower rate would take longer to notice the recovery
 local RECOVERY = 0.05 -- ppm of the ceiling per us: 5 % per second
 local ATTACHED = 5000000 -- us after its last word; it has one every two seconds at least
-local TURN = 0.5 -- of the reach between two who come again: if one does not, the next is still in time
+local TURN = 0.5 -- of reach, horizon or what one asks for between two who come again: if one does not, the next makes it up
 local TURNS = 20 -- are given out, at most: one that nobody takes must not hold others up for long
+
+local SWEEP = 100 -- slots of the app between two sweeps
 
 local function int(number)
   return string.format('%.0f', number)
@@ -183,17 +185,16 @@ end
 -- Also a cold process's lead is cut short: it would leave a hole in the line.
 local nearest = now + (short and math.min(lead, reach / 2) or lead)
 -- A slot that nobody waits for would be given back, and leave a hole.
-local farthest = math.min(waits, math.max(nearest, now + (short and reach or horizon)))
+local span = short and reach or horizon
+local farthest = math.min(waits, math.max(nearest, now + span))
 
 local reply = { now, sinceOf(), command.rate, app.rate, 0, 0, nextId }
 if want == 0 then
   return reply
 end
 
--- No slot can need these any more (twice, in case processes were given different margins).
-for _, bucket in ipairs(buckets) do
-  redis.call('ZREMRANGEBYSCORE', bucket.tokens, '(0', int(now - 2 * (window + margin)))
-end
+-- No slot can need tokens up to this any more (twice, in case processes were given different margins).
+local stale = now - 2 * (window + margin)
 
 -- A line that starts is evenly spaced. Once tokens come back they set the pace, and lost time may be caught up.
 local function lineOf(bucket, full)
@@ -208,7 +209,8 @@ local first = math.max(0, command.calls - want)
 local found = redis.call('ZREVRANGE', command.tokens, first, command.calls - 1, 'WITHSCORES')
 local ranks = {}
 for i = 2, #found, 2 do
-  ranks[#ranks + 1] = tonumber(found[i])
+  local score = tonumber(found[i])
+  ranks[#ranks + 1] = score > stale and score or 0
 end
 while #ranks < command.calls - first do
   ranks[#ranks + 1] = 0
@@ -235,7 +237,6 @@ local count = 0
 local deep = {}
 local below = math.max(0, app.calls - want)
 if app.calls > 0 then
-  redis.call('ZREMRANGEBYSCORE', app.tokens, '(' .. int(-now), '(0')
   local at = redis.call('ZRANGEBYSCORE', app.tokens, '-inf', int(-now), 'WITHSCORES')
   local slotOf = {}
   for i = 1, #at, 2 do
@@ -245,7 +246,7 @@ if app.calls > 0 then
   for i = 1, #open, 2 do
     coming[#coming + 1] = { score = tonumber(open[i + 1]), slot = slotOf[open[i]] or 0 }
   end
-  count = redis.call('ZCOUNT', app.tokens, '(0', '+inf')
+  count = redis.call('ZCOUNT', app.tokens, '(' .. int(math.max(0, stale)), '+inf')
   local ranked = redis.call('ZREVRANGE', app.tokens, below, math.min(count, app.calls + #at / 2) - 1, 'WITHSCORES')
   for i = 2, #ranked, 2 do
     deep[#deep + 1] = tonumber(ranked[i])
@@ -304,15 +305,6 @@ while #tokens < 2 * want do
   end
   if slot > farthest then
     reply[5] = slot
-    if short then
-      local turn = math.max(math.max(now, command.turn) + TURN * reach, slot - reach)
-      turn = math.floor(math.min(turn, now + TURNS * TURN * reach))
-      -- None for whoever is gone by then: the others would wait for it.
-      if turn <= waits then
-        reply[6] = turn
-        redis.call('HSET', command.state, 'turn', int(turn))
-      end
-    end
     break
   end
   reply[#reply + 1] = slot
@@ -329,6 +321,21 @@ while #tokens < 2 * want do
     bookApp(slot)
   end
 end
+
+-- A turn for whom reach or horizon cut short, and while others wait for theirs. Under a limit of the app a command of few
+-- calls needs the line's end more often than a turn comes: there all ask as they need, but for the reach.
+if not interactive and (short or app.calls == 0) and (reply[5] > 0 or command.turn > now) then
+  local even = window / command.calls * FULL / command.rate
+  local apart = TURN * math.min(span, want * even)
+  local turn = math.min(math.max(now, command.turn) + apart, now + TURNS * apart)
+  -- No sooner than there may be a slot; but those that are given back bring it nearer than it seems.
+  turn = math.floor(math.max(turn, math.min(reply[5] - span, now + window / 4)))
+  -- None for whoever is gone by then: the others would wait for it.
+  if turn <= waits then
+    reply[6] = turn
+    redis.call('HSET', command.state, 'turn', int(turn))
+  end
+end
 if #tokens > 0 then
   for _, bucket in ipairs(buckets) do
     redis.call('ZADD', bucket.tokens, unpack(tokens))
@@ -337,6 +344,15 @@ if #tokens > 0 then
     redis.call('ZADD', app.tokens, unpack(ahead))
   else
     app.from = app.last + loss
+  end
+  -- Stale tokens are in nobody's way: swept out now and then, they cost no command of every lease.
+  if math.floor(nextId / SWEEP) > math.floor(reply[7] / SWEEP) then
+    for _, bucket in ipairs(buckets) do
+      redis.call('ZREMRANGEBYSCORE', bucket.tokens, '(0', int(stale))
+    end
+    if app.calls > 0 then
+      redis.call('ZREMRANGEBYSCORE', app.tokens, '(' .. int(-now), '(0')
+    end
   end
   redis.call('HSET', command.state, 'last', int(command.last))
   redis.call('HSET', app.state, 'next', int(nextId), 'last', int(app.last), 'from', int(app.from))

@@ -105,7 +105,8 @@ export function modelLease(
   const horizon = micros(timing.horizonMs);
   const short = attach(buckets, request.interactive, now) && reach <= horizon;
   const nearest = now + Math.min(micros(request.leadMs), short ? reach / 2 : Infinity);
-  const farthest = Math.min(request.until, Math.max(nearest, now + (short ? reach : horizon)));
+  const span = short ? reach : horizon;
+  const farthest = Math.min(request.until, Math.max(nearest, now + span));
   const lease: Lease = { now, since: since(), rate, appRate, following: 0, turn: 0, slots: [] };
   if (request.want === 0) return { state: { command, app, nextId }, lease };
 
@@ -127,11 +128,6 @@ export function modelLease(
     const at = appCalls > 0 ? roomFrom(Math.max(own, appLine), app, { calls: appCalls, round, now }) : own;
     if (at > farthest) {
       lease.following = at;
-      if (short) {
-        const next = Math.max(Math.max(now, command.turn) + TURN * reach, at - reach);
-        const turn = Math.floor(Math.min(next, now + TURNS * TURN * reach));
-        if (turn <= request.until) lease.turn = command.turn = turn;
-      }
       break;
     }
     lease.slots.push({ id, at });
@@ -142,6 +138,15 @@ export function modelLease(
     else app.from = app.last + micros(timing.lossMs);
     id += 1;
     nextId = id;
+  }
+  const inTurn = !request.interactive && (short || appCalls === 0);
+  if (inTurn && (lease.following > 0 || command.turn > now)) {
+    const even = ((windowMicros / timing.rate.calls) * FULL) / rate;
+    const apart = TURN * Math.min(span, request.want * even);
+    const next = Math.min(Math.max(now, command.turn) + apart, now + TURNS * apart);
+    const nearer = Math.min(lease.following - span, now + windowMicros / 4);
+    const turn = Math.floor(Math.max(next, nearer));
+    if (turn <= request.until) lease.turn = command.turn = turn;
   }
   return { state: { command, app, nextId }, lease };
 }

@@ -313,15 +313,16 @@ export class SharedLimiter implements Limiter, SlotOwner {
   }
 
   /**
-   * After a lease cut short by the horizon: the line is full, and asking sooner would only be a wasted command. But not
-   * much later than now, for slots that were given back and calls that were answered bring the next slot nearer.
+   * After a lease that was cut short the line is full, and asking sooner would only be a wasted command: bulk callers take
+   * turns, one after the other. But not much later than now, for slots that were given back and calls that were answered
+   * bring the next slot nearer.
    */
   private nextAsk(answer: Answer, want: number): number {
     const { horizonMs, refillMs, rate } = this.parts.timing;
     const { map } = this.client;
     const last = answer.slots.at(-1);
-    if (answer.slots.length === want) return 0;
     if (answer.turn > 0) return map.localAfter(answer.turn);
+    if (answer.slots.length === want) return 0;
     if (last) return map.localAfter(last.at) - refillMs;
     const now = this.parts.clock();
     const near = map.localAfter(answer.following) - horizonMs;

@@ -45,12 +45,15 @@ export const DEFAULT_TUNING: Tuning = {
   refillMs: 25,
   flushMs: 250,
   leaseSize: 10,
-  pace: 0.9,
+  pace: 0.5,
   holdUntilAnswered: false,
 };
 
 /** At most, where none is given. */
 const LEASE_SIZE = 200;
+/** A lease is of the slots of so many seconds; under a limit of the app of less, so that no command takes it all. */
+const LEASE_SECONDS = 0.25;
+const LEASE_SECONDS_OF_APP = 0.05;
 const MOST_SLOTS = 1000;
 /** Node's timers know no longer time. */
 const LONGEST_MS = 2 ** 31 - 1;
@@ -94,6 +97,7 @@ export function timingOf(
   const { windowMs } = rate;
   const horizonMs = Math.min(given.horizonMs, windowMs / 4);
   const bookedMs = given.holdUntilAnswered ? callTimeoutMs : 0;
+  const leased = Math.round(perSecond(rate) * (appCalls === null ? LEASE_SECONDS : LEASE_SECONDS_OF_APP));
   const farthestMs = Math.max(horizonMs, given.leadMs, given.coldLeadMs);
   return {
     ...given,
@@ -106,7 +110,7 @@ export function timingOf(
     reachMs: Math.max(2 * given.leadMs, Math.min(given.reachMs, horizonMs / 2)),
     refillMs: Math.min(given.refillMs, horizonMs / 4),
     flushMs: Math.min(given.flushMs, windowMs / 4),
-    leaseSize: tuning.leaseSize ?? Math.max(given.leaseSize, Math.min(LEASE_SIZE, Math.round(perSecond(rate) / 20))),
+    leaseSize: tuning.leaseSize ?? Math.max(given.leaseSize, Math.min(LEASE_SIZE, leased)),
     heldAfterMs: windowMs * 0.4,
     heldEveryMs: Math.max(1, windowMs / 10),
     lossMs: windowMs + given.marginMs + farthestMs + Math.max(given.latenessMs, given.coldLatenessMs) + bookedMs,

@@ -48,7 +48,8 @@ function underBacklog(calls: readonly number[], appCalls: number | null, windowM
   return slots.map((mine) => mine.filter(({ at }) => at >= from && at < end).length / 10);
 }
 /** As `SharedLimiter.nextAsk`, on Redis' clock, µs. */
-function nextAsk({ now, slots, following }: Lease, { horizonMs, refillMs, rate }: Timing, want: number): number {
+function nextAsk({ now, slots, following, turn }: Lease, { horizonMs, refillMs, rate }: Timing, want: number): number {
+  if (turn > 0) return turn;
   if (slots.length === want) return 0;
   if (slots.length > 0) return slots.at(-1)!.at - refillMs * 1000;
   return now + Math.max(horizonMs * 250, Math.min(following - now - horizonMs * 1000, rate.windowMs * 250));

@@ -192,8 +192,10 @@ test('the script grants what the model grants to two commands of an app, and kee
         expect(real).toEqual(model);
         shared = twin.state;
       }
+      const now = Math.max(...twins.map((twin) => twin.now));
+      const held = inUse(now, now - 2 * (windowMs + rest.marginMs) * 1000);
       for (const twin of twins) {
-        expect(comparable(await twin.stored())).toEqual(comparable({ ...shared, command: twin.state.command }));
+        expect(held(await twin.stored())).toEqual(held({ ...shared, command: twin.state.command }));
       }
     }),
     // Real time runs: a shrunk history would be another one.
@@ -201,12 +203,15 @@ test('the script grants what the model grants to two commands of an app, and kee
   );
 });
 
-/** Without `run`, by which the model is told of lost tokens. */
-const comparable = ({ command, app, nextId }: LimiterModel): unknown => ({
-  command: { ...command, run: null },
-  app: { ...app, run: null },
-  nextId,
-});
+/** Without `run`, by which the model is told of lost tokens, and without what the script sweeps out later. */
+function inUse(now: number, stale: number): (model: LimiterModel) => unknown {
+  const later = (times: ReadonlyMap<number, number>, than: number) => new Map([...times].filter(([, at]) => at > than));
+  return ({ command, app, nextId }) => ({
+    command: { ...command, run: null, tokens: later(command.tokens, stale) },
+    app: { ...app, run: null, tokens: later(app.tokens, stale), coming: later(app.coming, now) },
+    nextId,
+  });
+}
 
 /** Without the wait of a new state. */
 async function bucket(calls: number, windowMs: number, tuning = {}, appCalls: number | null = null): Promise<Twin> {
@@ -214,6 +219,17 @@ async function bucket(calls: number, windowMs: number, tuning = {}, appCalls: nu
   await twin.lease({});
   return twin;
 }
+
+test('tokens that no slot can need are swept out', async () => {
+  const twin = new Twin({ ...timingOf({ calls: 10, windowMs: 10 }, { marginMs: 0 }, { appCalls: 10 }), lossMs: 0 });
+  for (let n = 0; n < 90; n += 1) {
+    await twin.lease({ want: 10 });
+    block(5);
+  }
+  const { command, app } = await twin.stored();
+  expect(twin.ids.length).toBeGreaterThan(200);
+  for (const kept of [command.tokens, app.tokens, app.coming]) expect(kept.size).toBeLessThanOrEqual(150);
+});
 
 describe('one bucket, by hand', () => {
   test('slots stand just under even spacing apart, and the N + 1st waits for the first token', async () => {

@@ -73,9 +73,14 @@ test.each([0, -1, Number.NaN, Infinity])('a life of calls of %d ms is refused', 
 
 test.each([
   [10, 10],
-  [1000, 50],
+  [200, 50],
+  [1000, 200],
   [100_000, 200],
   [1_000_000, 200],
 ])('at %i calls a second a lease is of %i slots', (calls, leaseSize) => {
   expect(timingOf({ calls, windowMs: 1000 }).leaseSize).toBe(leaseSize);
+});
+
+test('under a limit of the app a lease is of fewer slots', () => {
+  expect(timingOf({ calls: 200, windowMs: 1000 }, {}, { appCalls: 300 }).leaseSize).toBe(10);
 });

@@ -70,7 +70,7 @@ export function tableOf(rows) {
       text(summary.use, 4),
       percent(summary.refused),
       text(summary.commands, 2),
-      text(summary.allCommands, 1),
+      text(summary.allCommands, 2),
       text(summary.cpuMs, 2),
       text(summary.redisCpuMs, 3),
     ]),
