@@ -1,7 +1,9 @@
 // One process that makes calls without end through one candidate, on the way that befriend's callers take
 // (src/jobs/send.ts): body, connection, permission, check in the tick of the write, answer read item by item.
 //
-// Forked by stage.mjs with its settings as JSON. Says `ready`; hears `go`; says `called` after its first call; hears
+// An interactive one makes a call now and then instead, as people do.
+//
+// Forked by measure.mjs with its settings as JSON. Says `ready`; hears `go`; says `called` after its first call; hears
 // `stop` and says its figures.
 import { setMaxListeners } from 'node:events';
 import { Redis } from 'ioredis';
@@ -20,6 +22,8 @@ const LANES = 64;
 const CALL_TIMEOUT_MS = 10_000;
 /** Longer than any run: nobody leaves the line. */
 const WAIT_MS = 3_600_000;
+/** Mean time between the calls of an interactive process: about 13 a second. */
+const PAUSE_MS = 75;
 
 const settings = JSON.parse(process.argv[2]);
 const commands = countCommands();
@@ -43,12 +47,20 @@ process.send('ready');
 
 function go() {
   before = { cpu: process.cpuUsage(), commands: commands.sent };
-  if (candidate.run) void candidate.run();
+  if (settings.interactive) void visit();
+  else if (candidate.run) void candidate.run();
   else for (let lane = 0; lane < LANES; lane += 1) void walk();
 }
 
 async function walk() {
   while (!stop.signal.aborted) await call(candidate);
+}
+
+async function visit() {
+  while (!stop.signal.aborted) {
+    await new Promise((resolve) => setTimeout(resolve, 2 * PAUSE_MS * Math.random()));
+    await call(candidate);
+  }
 }
 
 function tell() {

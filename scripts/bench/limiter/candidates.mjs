@@ -4,7 +4,7 @@
 // open(parts) → { take(signal) } where the candidate gives permissions, or { run(signal) } where it makes the calls
 // itself; `figures()` where it has some of its own.
 // parts: redis, limit, windowMs, processes, number (of this process), lanes, backlog (calls to have ready), callTimeoutMs,
-// call(limiter): one call through `take` of it.
+// interactive (no peer knows it), call(limiter): one call through `take` of it.
 import Bottleneck from 'bottleneck';
 import { Queue, Worker } from 'bullmq';
 import pThrottle from 'p-throttle';
@@ -23,9 +23,16 @@ const UNDER = 0.8;
 export const BEFRIEND = 'befriend';
 
 export const CANDIDATES = {
-  [BEFRIEND]: ({ redis, limit, windowMs, callTimeoutMs }) =>
+  [BEFRIEND]: ({ redis, limit, windowMs, callTimeoutMs, interactive }) =>
     measured(
-      createLimiter({ redis, app: 1, command: 'friend_check', rate: { calls: limit, windowMs }, callTimeoutMs }),
+      createLimiter({
+        redis,
+        app: 1,
+        command: 'friend_check',
+        rate: { calls: limit, windowMs },
+        callTimeoutMs,
+        class: interactive ? 'interactive' : 'bulk',
+      }),
       windowMs,
     ),
 

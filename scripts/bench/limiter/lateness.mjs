@@ -13,9 +13,12 @@ export function measured(limiter, windowMs) {
   const answers = new Answers();
   let ended = 0;
   let laterMs = 0;
+  const waits = [];
   return {
     async take(...given) {
+      const askedAt = performance.now();
       const slot = await limiter.take(...given);
+      waits.push(performance.now() - askedAt);
       let writtenAt = 0;
       let refused = false;
       return {
@@ -43,7 +46,7 @@ export function measured(limiter, windowMs) {
       const answersMs = laterMs / Math.max(1, ended);
       const used = sent / Math.max(1, sent + tooOld);
       const predictedUse = (used * windowMs) / (windowMs + marginMs + lateness.p50 + answersMs);
-      return { lateness, tooOld, overdue, answersMs, predictedUse };
+      return { lateness, tooOld, overdue, answersMs, predictedUse, waits };
     },
   };
 }

@@ -20,9 +20,12 @@ const BACKLOG_SECONDS = 5;
 const MS = 1000;
 /** A candidate that has made no call by then makes none. */
 const FIRST_CALL_MS = 30_000;
+/** Of an interactive process: the first one waits for what was leased before, and its process is cold. */
+const WARM_UP_CALLS = 10;
 
 /**
- * setting: candidate, processes, bodies, load, network, limit, windowMs. Lasts `seconds` from the first call.
+ * setting: candidate, processes, bodies, load, network, limit, windowMs; interactive: one more process, of that class.
+ * Lasts `seconds` from the first call.
  * @returns what `report.mjs` makes a row of
  */
 export async function measure(setting, seconds) {
@@ -39,6 +42,7 @@ export async function measure(setting, seconds) {
     const callers = await startCallers({
       ends,
       processes: setting.processes,
+      interactive: setting.interactive ?? false,
       settings: {
         ...simulator.settings,
         ...setting,
@@ -59,7 +63,12 @@ export async function measure(setting, seconds) {
     await new Promise((resolve) => setTimeout(resolve, seconds * MS));
     const after = await redis.costs();
     const told = await Promise.all(callers.map(figuresOf));
-    return { ...(await meterOf(simulator, setting)), ...costsOf(before, after, told), own: ownOf(told) };
+    return {
+      ...(await meterOf(simulator, setting)),
+      ...costsOf(before, after, told),
+      own: ownOf(told),
+      waits: setting.interactive ? waitsOf(told.at(-1)) : null,
+    };
   } finally {
     for (const end of ends.toReversed()) await end();
   }
@@ -96,9 +105,9 @@ async function startNetwork(baseUrl, delays, ends) {
 }
 
 /** Resolves when all of them are ready to go. */
-async function startCallers({ processes, settings, ends }) {
-  const callers = Array.from({ length: processes }, (_, number) =>
-    start('caller.mjs', [JSON.stringify({ ...settings, number })], ends),
+async function startCallers({ processes, interactive, settings, ends }) {
+  const callers = Array.from({ length: processes + (interactive ? 1 : 0) }, (_, number) =>
+    start('caller.mjs', [JSON.stringify({ ...settings, number, interactive: number === processes })], ends),
   );
   await Promise.all(callers.map((caller) => once(caller, 'message')));
   return callers;
@@ -141,6 +150,13 @@ function costsOf(before, after, told) {
     cpuMs: sum('cpuMs'),
     redisCpuMs: after.cpuMs - before.cpuMs,
   };
+}
+
+/** How long the calls of the interactive process waited for their slots, ms; the first ones find a line that is full. */
+function waitsOf({ own: { waits } }) {
+  const sorted = waits.slice(WARM_UP_CALLS).toSorted((a, b) => a - b);
+  const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+  return { calls: sorted.length, p50: at(0.5), p99: at(0.99), max: sorted.at(-1) };
 }
 
 /** Of several limiters the mean of what is typical, and the most of what is rare. Null: the candidate has none. */

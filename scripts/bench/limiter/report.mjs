@@ -110,6 +110,31 @@ export function latenessTableOf(rows) {
   );
 }
 
+/** What a caller waits that is interactive. */
+export function waitsTableOf(runs) {
+  return table(
+    ['bulk processes', 'its calls', 'wait p50, ms', 'p99', 'max', 'certain max', 'use of all', 'commands a call'],
+    runs.map(({ processes, waits, certainMax, use, commands, calls }) => [
+      String(processes),
+      String(waits.calls),
+      text(waits.p50, 1),
+      text(waits.p99, 1),
+      text(waits.max, 1),
+      String(certainMax),
+      text(use, 4),
+      text(commands / calls, 2),
+    ]),
+  );
+}
+
+/** What each of several jobs of one command has of its calls. */
+export function sharesTableOf(shares) {
+  return table(
+    ['priority of the job', 'calls', 'share', 'by weight'],
+    shares.map(({ priority, calls, share, due }) => [priority, String(calls), text(share, 3), text(due, 3)]),
+  );
+}
+
 function nameOf({ candidate, processes, bodies, load, network }) {
   return [candidate, String(processes), bodies, load, network];
 }
