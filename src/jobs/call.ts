@@ -144,7 +144,7 @@ const cancelled = ({ items }: Work): Settled => ({
 
 /** What is open, less what other chunks of the same From_Account have found to be impossible. */
 function barred(work: Work, parts: CallParts): Settled {
-  const { claim, items, lessons } = work;
+  const { claim, items } = work;
   const bars = claim.bars === '' ? [] : (JSON.parse(claim.bars) as Bar[]);
   return settleBarred(items, bars, contextOf(work, parts, false));
 }

@@ -126,7 +126,7 @@ async function sendOnce(
     }
     const result = classify(operation, items, answer);
     if (result.fault?.kind === 'throttled') slot.throttled(limitOfCode(result.fault.code));
-    slot.settled(answer.kind === 'response');
+    slot.settled(answer.kind === 'response', result.fault === null);
     return result;
   } finally {
     connection.release();

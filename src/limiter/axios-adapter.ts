@@ -210,7 +210,7 @@ function settle(
     if (whose) slot.throttled(whose);
   } finally {
     // A slot that was not written is given up by it.
-    slot.settled(response !== undefined);
+    slot.settled(response !== undefined, exchanged.kind === 'response');
   }
 }
 

@@ -103,7 +103,7 @@ export class Calls {
 
   private endPlain(slot: LeasedSlot, answered: boolean): void {
     const tookMs = this.clock() - slot.sentMs;
-    const excessMs = answered ? this.answers.excessOf(tookMs, !slot.refused) : tookMs;
+    const excessMs = answered ? this.answers.excessOf(tookMs, slot.ordinary) : tookMs;
     const lateMs = Math.max(0, excessMs - FORGIVEN * this.timing.marginMs);
     if (slot.held || lateMs > 0) this.reports.called(slot.id, slot.sentMicros + Math.ceil(lateMs * 1000));
   }

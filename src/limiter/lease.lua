@@ -70,7 +70,7 @@ local LEAST = 15625 -- ppm, 1/64: a lower rate would take longer to notice the r
 local RECOVERY = 0.05 -- ppm of the ceiling per us: 5 % per second
 local ATTACHED = 5000000 -- us after its last word; it has one every two seconds at least
 local TURN = 0.5 -- of reach, horizon or what one asks for between two who come again: if one does not, the next makes it up
-local TURNS = 20 -- are given out, at most: one that nobody takes must not hold others up for long
+local TURNS = 20 -- are given out so far apart; more come closer together, and none later than twice the time of these
 
 local SWEEP = 100 -- slots of the app between two sweeps
 
@@ -129,11 +129,12 @@ for _, bucket in ipairs(buckets) do
     -- Processes that hold tokens longer may have called, and be gone.
     bucket.from = now + math.max(loss, bucket.loss)
     bucket.loss = 0
+    bucket.turn = 0
     nextId = math.max(now, nextId)
     redis.call('DEL', bucket.tokens)
     redis.call('ZADD', bucket.tokens, 0, 'origin')
     redis.call('HSET', bucket.state, 'run', run, 'since', int(bucket.since), 'last', 0, 'from', int(bucket.from),
-      'loss', 0)
+      'loss', 0, 'turn', 0)
     redis.call('HSET', app.state, 'next', int(nextId))
   end
   -- Whoever began this state may know of a shorter wait.
@@ -186,7 +187,11 @@ end
 local nearest = now + (short and math.min(lead, reach / 2) or lead)
 -- A slot that nobody waits for would be given back, and leave a hole.
 local span = short and reach or horizon
-local farthest = math.min(waits, math.max(nearest, now + span))
+-- How long those wait whose turn is the last. While turns are out that were given before an interactive caller came, and are
+-- half a horizon apart, slots are granted as far ahead.
+local queue = math.max(0, command.turn - now)
+local early = short and queue > 2 * TURNS * TURN * reach
+local farthest = math.min(waits, math.max(nearest, now + (early and math.max(reach, TURN * horizon) or span)))
 
 local reply = { now, sinceOf(), command.rate, app.rate, 0, 0, nextId }
 if want == 0 then
@@ -326,15 +331,20 @@ end
 -- calls needs the line's end more often than a turn comes: there all ask as they need, but for the reach.
 if not interactive and (short or app.calls == 0) and (reply[5] > 0 or command.turn > now) then
   local even = window / command.calls * FULL / command.rate
+  -- Who wants little need not wait behind those who want much.
   local apart = TURN * math.min(span, want * even)
-  local turn = math.min(math.max(now, command.turn) + apart, now + TURNS * apart)
+  local most = TURNS * apart
+  local turn = now + math.min(queue, 2 * most) + apart * math.max(0, math.min(1, 2 - queue / most))
   -- No sooner than there may be a slot; but those that are given back bring it nearer than it seems.
   turn = math.floor(math.max(turn, math.min(reply[5] - span, now + window / 4)))
   -- None for whoever is gone by then: the others would wait for it.
   if turn <= waits then
+    command.turn = math.max(command.turn, turn)
     reply[6] = turn
-    redis.call('HSET', command.state, 'turn', int(turn))
   end
+end
+if #tokens > 0 or reply[6] > 0 then
+  redis.call('HSET', command.state, 'last', int(command.last), 'turn', int(command.turn))
 end
 if #tokens > 0 then
   for _, bucket in ipairs(buckets) do
@@ -354,7 +364,6 @@ if #tokens > 0 then
       redis.call('ZREMRANGEBYSCORE', app.tokens, '(' .. int(-now), '(0')
     end
   end
-  redis.call('HSET', command.state, 'last', int(command.last))
   redis.call('HSET', app.state, 'next', int(nextId), 'last', int(app.last), 'from', int(app.from))
 end
 return reply

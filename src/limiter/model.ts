@@ -82,6 +82,7 @@ export function modelLease(
       bucket.last = 0;
       bucket.from = now + Math.max(loss, bucket.loss);
       bucket.loss = 0;
+      bucket.turn = 0;
       bucket.tokens.clear();
       if (bucket === app) app.coming.clear();
       nextId = Math.max(now, nextId ?? 0);
@@ -106,7 +107,10 @@ export function modelLease(
   const short = attach(buckets, request.interactive, now) && reach <= horizon;
   const nearest = now + Math.min(micros(request.leadMs), short ? reach / 2 : Infinity);
   const span = short ? reach : horizon;
-  const farthest = Math.min(request.until, Math.max(nearest, now + span));
+  const queue = Math.max(0, command.turn - now);
+  const early = short && queue > 2 * TURNS * TURN * reach;
+  const ahead = early ? Math.max(reach, TURN * horizon) : span;
+  const farthest = Math.min(request.until, Math.max(nearest, now + ahead));
   const lease: Lease = { now, since: since(), rate, appRate, following: 0, turn: 0, slots: [] };
   if (request.want === 0) return { state: { command, app, nextId }, lease };
 
@@ -143,10 +147,14 @@ export function modelLease(
   if (inTurn && (lease.following > 0 || command.turn > now)) {
     const even = ((windowMicros / timing.rate.calls) * FULL) / rate;
     const apart = TURN * Math.min(span, request.want * even);
-    const next = Math.min(Math.max(now, command.turn) + apart, now + TURNS * apart);
+    const most = TURNS * apart;
+    const next = now + Math.min(queue, 2 * most) + apart * Math.max(0, Math.min(1, 2 - queue / most));
     const nearer = Math.min(lease.following - span, now + windowMicros / 4);
     const turn = Math.floor(Math.max(next, nearer));
-    if (turn <= request.until) lease.turn = command.turn = turn;
+    if (turn <= request.until) {
+      command.turn = Math.max(command.turn, turn);
+      lease.turn = turn;
+    }
   }
   return { state: { command, app, nextId }, lease };
 }

@@ -15,8 +15,11 @@ export interface Slot {
   mayWrite(): boolean;
   /** Nothing was sent: the token is free again. */
   giveUp(): void;
-  /** Answered, or aborted for good (`answered` false): the call cannot arrive any more. */
-  settled(answered?: boolean): void;
+  /**
+   * Answered, or aborted for good (`answered` false): the call cannot arrive any more. `ordinary` false: the answer is an
+   * error, which tells nothing of how quick the others can be.
+   */
+  settled(answered?: boolean, ordinary?: boolean): void;
   /** The service answered "too fast". `settled` is still to be called. */
   throttled(whose?: Throttled): void;
 }
@@ -55,8 +58,8 @@ export class LeasedSlot implements Slot {
   sentMicros = 0;
   /** Its call is unanswered for so long that Redis was told to keep the token. */
   held = false;
-  /** The service refused it at the door: its answer says nothing of the way there. */
-  refused = false;
+  /** Its answer was no error, so it tells how quick answers can be. */
+  ordinary = true;
   private phase: 'leased' | 'sent' | 'over' = 'leased';
   private readonly owner: SlotOwner;
 
@@ -86,7 +89,8 @@ export class LeasedSlot implements Slot {
     this.owner.gaveUp(this);
   }
 
-  settled(answered = true): void {
+  settled(answered = true, ordinary = true): void {
+    if (!ordinary) this.ordinary = false;
     if (this.phase === 'leased') this.giveUp();
     if (this.phase === 'over') return;
     this.phase = 'over';
@@ -94,7 +98,7 @@ export class LeasedSlot implements Slot {
   }
 
   throttled(whose: Throttled = 'command'): void {
-    this.refused = true;
+    this.ordinary = false;
     this.owner.throttled(this, whose);
   }
 }

@@ -66,7 +66,8 @@ describe.each([1, 4, 16])('%i bulk processes under backlog', (processes) => {
     console.log(`use ${idle.use} after ${without.use}, commands a call ${idle.leases} after ${without.leases}`);
     expect(idle.use).toBeGreaterThan(without.use - 0.005);
     expect(idle.most).toBeLessThanOrEqual(rate.calls);
-    expect(without.leases).toBeLessThan(0.5);
+    // Without turns sixteen processes made 0.37.
+    expect(without.leases).toBeLessThan(0.12);
     expect(idle.leases).toBeLessThan(0.7);
   });
 

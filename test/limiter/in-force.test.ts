@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sharesInForce, unansweredCalls } from '../../src/limiter/in-force.ts';
+import type { Slot } from '../../src/limiter/slot.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
 import { uniqueCommand, until, warmLimiter } from './support.ts';
 
@@ -45,10 +46,13 @@ test.each(['command', 'app'] as const)(
 
 test('a call counts as unanswered after half a window, and no more when it is answered or given up', async () => {
   const [app, command] = [uniqueCommand(), uniqueCommand()];
-  const limiter = warmLimiter(server.redis, { app, command, rate: { calls: 20, windowMs: 100 } });
+  const limiter = warmLimiter(server.redis, { app, command, rate: { calls: 100, windowMs: 500 } });
   const waiting = () => unansweredCalls(server.redis, app, command);
-  const slots = [await limiter.take(), await limiter.take(), await limiter.take()];
-  expect(slots.map((slot) => slot.mayWrite())).toEqual([true, true, true]);
+  const slots: Slot[] = [];
+  while (slots.length < 3) {
+    const slot = await limiter.take();
+    if (slot.mayWrite()) slots.push(slot);
+  }
   // The tokens of slots alone, granted ahead and just used, are none.
   expect(await waiting()).toBe(0);
   await until(async () => (await waiting()) === 3);

@@ -222,12 +222,11 @@ async function bucket(calls: number, windowMs: number, tuning = {}, appCalls: nu
 
 test('tokens that no slot can need are swept out', async () => {
   const twin = new Twin({ ...timingOf({ calls: 10, windowMs: 10 }, { marginMs: 0 }, { appCalls: 10 }), lossMs: 0 });
-  for (let n = 0; n < 90; n += 1) {
+  while (twin.ids.length < 300) {
     await twin.lease({ want: 10 });
     block(5);
   }
   const { command, app } = await twin.stored();
-  expect(twin.ids.length).toBeGreaterThan(200);
   for (const kept of [command.tokens, app.tokens, app.coming]) expect(kept.size).toBeLessThanOrEqual(150);
 });
 

@@ -27,12 +27,12 @@ export function measured(limiter, windowMs) {
           writtenAt = performance.now();
           return slot.mayWrite();
         },
-        settled: (answered = true) => {
+        settled: (answered = true, ordinary = true) => {
           const tookMs = performance.now() - writtenAt;
-          const excessMs = answered ? answers.excessOf(tookMs, !refused) : tookMs;
+          const excessMs = answered ? answers.excessOf(tookMs, ordinary && !refused) : tookMs;
           ended += 1;
           laterMs += Math.max(0, excessMs - FORGIVEN * marginMs);
-          slot.settled(answered);
+          slot.settled(answered, ordinary);
         },
         giveUp: () => slot.giveUp(),
         throttled: (...said) => {
