@@ -36,8 +36,8 @@ test('an interactive caller that comes among turns that are out costs no more th
   await world.run(WARM_UP_MS);
   const person = world.process({ rate, class: 'interactive' });
   const before = world.calls.length;
-  await world.run(4000);
-  const lost = 0.985 * 4 * rate.calls - (world.calls.length - before);
+  await world.run(6000);
+  const lost = 0.985 * 6 * rate.calls - (world.calls.length - before);
   expect(lost).toBeLessThan(rate.calls / 4);
   const waits: number[] = [];
   for (let n = 0; n < 40; n += 1) world.after(n * 77, () => void person.call().then((ms) => waits.push(ms)));
