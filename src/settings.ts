@@ -150,9 +150,9 @@ export const SETTINGS = {
   }),
   BEFRIEND_PACE: number(0.01, 1, {
     description:
-      'Slots stand at least this fraction of even spacing apart once tokens come back: less catches lost time up sooner, ' +
-      '1 never does',
-    default: '0.5',
+      'Slots stand this fraction of even spacing apart on average, at least, once tokens come back: less catches lost time ' +
+      'up sooner, 1 never does, but for 20 ms',
+    default: '0.95',
   }),
   BEFRIEND_LEASE_SIZE: whole(1, 1000, {
     description:

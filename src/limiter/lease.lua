@@ -16,7 +16,7 @@
   short are told when to come again, one after the other, so that not all of them ask for every slot.
 
   KEYS[1]  state of the command, a hash   run: run_id of the server that keeps it · since: when it began (us) · last:
-                           time of the last slot · from: no slot before · rate: rate in force after the last reduction
+                           time of the last slot · smooth: of the next one in a line that is even · from: no slot before · rate: rate in force after the last reduction
                            (ppm of the ceiling) · reducedId: last slot granted before it · reducedAt · attached: an
                            interactive caller is, until then · turn: when the last of those cut short is to come again
                            · loss: the longest that was said since the state began
@@ -29,7 +29,7 @@
   ARGV[2]  app calls       N of the app. 0: not known
   ARGV[3]  window          us
   ARGV[4]  margin          us
-  ARGV[5]  pace            fraction of even spacing that slots stand apart, at least, once tokens come back
+  ARGV[5]  pace            fraction of even spacing that slots stand apart once tokens come back, at least on average
   ARGV[6]  lead            us from now to the first slot, at least
   ARGV[7]  booked          us after its slot from which a new token counts: its call may leave so late, or arrive so late
                            where tokens are held until the answer
@@ -72,6 +72,9 @@ local ATTACHED = 5000000 -- us after its last word; it has one every two seconds
 local TURN = 0.5 -- of reach, horizon or what one asks for between two who come again: if one does not, the next makes it up
 local TURNS = 20 -- are given out so far apart; more come closer together, and none later than twice the time of these
 
+local SOON = 20000 -- us of lost time that may be caught up at once
+local CLOSE = 0.5 -- of the pace, between two slots that catch up
+
 local SWEEP = 100 -- slots of the app between two sweeps
 
 local function int(number)
@@ -87,7 +90,7 @@ end
 
 local function open(state, tokens, calls, throttled)
   local kept = redis.call('HMGET', state, 'run', 'since', 'last', 'from', 'rate', 'reducedId', 'reducedAt', 'next',
-    'attached', 'turn', 'loss')
+    'attached', 'turn', 'loss', 'smooth')
   return {
     state = state,
     tokens = tokens,
@@ -105,6 +108,7 @@ local function open(state, tokens, calls, throttled)
     attached = tonumber(kept[9]) or 0,
     turn = tonumber(kept[10]) or 0,
     loss = tonumber(kept[11]) or 0,
+    smooth = tonumber(kept[12]) or 0,
   }
 end
 
@@ -126,6 +130,7 @@ for _, bucket in ipairs(buckets) do
   if lost then
     bucket.since = math.max(now, bucket.since + 1)
     bucket.last = 0
+    bucket.smooth = 0
     -- Processes that hold tokens longer may have called, and be gone.
     bucket.from = now + math.max(loss, bucket.loss)
     bucket.loss = 0
@@ -134,7 +139,7 @@ for _, bucket in ipairs(buckets) do
     redis.call('DEL', bucket.tokens)
     redis.call('ZADD', bucket.tokens, 0, 'origin')
     redis.call('HSET', bucket.state, 'run', run, 'since', int(bucket.since), 'last', 0, 'from', int(bucket.from),
-      'loss', 0, 'turn', 0)
+      'loss', 0, 'turn', 0, 'smooth', 0)
     redis.call('HSET', app.state, 'next', int(nextId))
   end
   -- Whoever began this state may know of a shorter wait.
@@ -201,11 +206,20 @@ end
 -- No slot can need tokens up to this any more (twice, in case processes were given different margins).
 local stale = now - 2 * (window + margin)
 
--- A line that starts is evenly spaced. Once tokens come back they set the pace, and lost time may be caught up.
+-- A line that starts is evenly spaced. Once tokens come back they set the pace, and lost time may be caught up: a little of
+-- it at once, so that a late call does not hold up those after it; the rest slowly, so that no burst and no hole in the
+-- line comes back in every window.
 local function lineOf(bucket, full)
   local even = window / bucket.calls * FULL / bucket.rate
-  local spacing = full and bucket.rate == FULL and even * pace or even
-  return math.ceil(math.max(nearest, bucket.last + spacing, bucket.from))
+  if full and bucket.rate == FULL then
+    return math.ceil(math.max(nearest, bucket.from, bucket.last + even * pace * CLOSE, bucket.smooth - SOON))
+  end
+  return math.ceil(math.max(nearest, bucket.from, bucket.last + even))
+end
+
+local function moveLine(bucket, slot)
+  bucket.last = slot
+  bucket.smooth = math.ceil(math.max(bucket.smooth, slot) + window / bucket.calls * pace)
 end
 
 -- The command's tokens of rank N - want + 1 ... N, largest first: each new token moves the N-th one rank up, so these
@@ -318,9 +332,13 @@ while #tokens < 2 * want do
   ahead[#ahead + 1] = int(-slot)
   ahead[#ahead + 1] = 'at:' .. int(nextId)
   nextId = nextId + 1
-  command.last = slot
+  moveLine(command, slot)
   -- The app's line moves by one spacing, however late the slot is: whoever can use the time before it may.
-  app.last = appLine
+  if app.calls > 0 then
+    moveLine(app, appLine)
+  else
+    app.last = appLine
+  end
   bookCommand(slot + booked)
   if app.calls > 0 then
     bookApp(slot)
@@ -344,7 +362,8 @@ if not interactive and (short or app.calls == 0) and (reply[5] > 0 or command.tu
   end
 end
 if #tokens > 0 or reply[6] > 0 then
-  redis.call('HSET', command.state, 'last', int(command.last), 'turn', int(command.turn))
+  redis.call('HSET', command.state, 'last', int(command.last), 'smooth', int(command.smooth),
+    'turn', int(command.turn))
 end
 if #tokens > 0 then
   for _, bucket in ipairs(buckets) do
@@ -364,6 +383,7 @@ if #tokens > 0 then
       redis.call('ZREMRANGEBYSCORE', app.tokens, '(' .. int(-now), '(0')
     end
   end
-  redis.call('HSET', app.state, 'next', int(nextId), 'last', int(app.last), 'from', int(app.from))
+  redis.call('HSET', app.state, 'next', int(nextId), 'last', int(app.last), 'smooth', int(app.smooth),
+    'from', int(app.from))
 end
 return reply

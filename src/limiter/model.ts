@@ -6,6 +6,8 @@ export interface BucketState {
   run: string;
   since: number;
   last: number;
+  /** Time of the next slot in a line that is even. */
+  smooth: number;
   from: number;
   rate: number;
   reducedId: number;
@@ -34,6 +36,7 @@ export const EMPTY_BUCKET: BucketState = {
   run: '',
   since: 0,
   last: 0,
+  smooth: 0,
   from: 0,
   rate: 1_000_000,
   reducedId: 0,
@@ -53,6 +56,8 @@ const LEAST = 15_625;
 const ATTACHED = 5_000_000;
 const TURN = 0.5;
 const TURNS = 20;
+const SOON = 20_000;
+const CLOSE = 0.5;
 
 /**
  * lease.lua as a pure function, written for reading: what the script grants, this grants (`test/limiter/lease.test.ts`
@@ -80,6 +85,7 @@ export function modelLease(
       bucket.run = server.run;
       bucket.since = Math.max(now, bucket.since + 1);
       bucket.last = 0;
+      bucket.smooth = 0;
       bucket.from = now + Math.max(loss, bucket.loss);
       bucket.loss = 0;
       bucket.turn = 0;
@@ -120,10 +126,18 @@ export function modelLease(
     for (const [token, at] of tokens) if (at <= now - 2 * round) tokens.delete(token);
   }
   if (appCalls > 0) for (const [token, at] of app.coming) if (at < now) app.coming.delete(token);
-  const line = ({ tokens, last, from }: BucketState, calls: number, inForce: number): number => {
+  const line = ({ tokens, last, smooth, from }: BucketState, calls: number, inForce: number): number => {
     const even = ((windowMicros / calls) * FULL) / inForce;
-    const spacing = tokens.size >= calls && inForce === FULL ? even * timing.pace : even;
-    return Math.ceil(Math.max(nearest, last + spacing, from));
+    const paced = tokens.size >= calls && inForce === FULL;
+    return Math.ceil(
+      paced
+        ? Math.max(nearest, from, last + even * timing.pace * CLOSE, smooth - SOON)
+        : Math.max(nearest, from, last + even),
+    );
+  };
+  const moveLine = (bucket: BucketState, calls: number, at: number): void => {
+    bucket.last = at;
+    bucket.smooth = Math.ceil(Math.max(bucket.smooth, at) + (windowMicros / calls) * timing.pace);
   };
   while (lease.slots.length < request.want) {
     const nth = largestFirst(command.tokens.values())[timing.rate.calls - 1];
@@ -136,10 +150,14 @@ export function modelLease(
     }
     lease.slots.push({ id, at });
     for (const { tokens } of buckets) tokens.set(id, at + micros(request.bookedMs));
-    command.last = at;
-    app.last = appLine;
-    if (appCalls > 0) app.coming.set(id, at);
-    else app.from = app.last + micros(timing.lossMs);
+    moveLine(command, timing.rate.calls, at);
+    if (appCalls > 0) {
+      moveLine(app, appCalls, appLine);
+      app.coming.set(id, at);
+    } else {
+      app.last = appLine;
+      app.from = app.last + micros(timing.lossMs);
+    }
     id += 1;
     nextId = id;
   }

@@ -23,7 +23,10 @@ export interface Tuning {
   flushMs: number;
   /** Most slots of one lease, 1 to 1000: what Redis is busy with at once grows faster than it. */
   leaseSize: number;
-  /** Once tokens come back, slots may stand this fraction of even spacing apart: time lost is caught up, nothing piles up. */
+  /**
+   * Once tokens come back, slots stand this fraction of even spacing apart on average, at least, but for 20 ms of lost time
+   * that are caught up at half of it: a late call holds up nobody, and bursts do not come back in every window.
+   */
   pace: number;
   /** A token comes back a window and a margin after its call's answer, whenever the call arrived: for bad networks. */
   holdUntilAnswered: boolean;
@@ -45,7 +48,7 @@ export const DEFAULT_TUNING: Tuning = {
   refillMs: 25,
   flushMs: 250,
   leaseSize: 10,
-  pace: 0.5,
+  pace: 0.95,
   holdUntilAnswered: false,
 };
 

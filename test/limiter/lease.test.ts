@@ -82,6 +82,7 @@ async function storedBucket(stateKey: string, tokensKey: string): Promise<Bucket
     run: hash.run ?? '',
     since: number('since', 0),
     last: number('last', 0),
+    smooth: number('smooth', 0),
     from: number('from', 0),
     rate: number('rate', 1_000_000),
     reducedId: number('reducedId', 0),
