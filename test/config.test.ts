@@ -34,7 +34,7 @@ describe('readConfig', () => {
         marginMs: null,
         latenessMs: 20,
         coldLatenessMs: 100,
-        pace: 0.9,
+        pace: 0.95,
         leaseSize: null,
         holdTokens: false,
         callTimeoutMs: 10_000,

@@ -221,7 +221,9 @@ describe('slots', () => {
       expect(await tokensOf(command)).toBe(1);
       block(25);
       expect(slot.mayWrite()).toBe(false);
-      expect(limiter!.state).toMatchObject({ tooOld: 1, sent: 0 });
+      // On a busy machine one that came before may have been too old as well.
+      expect(limiter!.state.tooOld).toBeGreaterThanOrEqual(1);
+      expect(limiter!.state.sent).toBe(0);
       await until(async () => (await tokensOf(command)) === 0);
     });
   });
