@@ -74,6 +74,8 @@ local TURNS = 20 -- are given out so far apart; more come closer together, and n
 
 local SOON = 20000 -- us of lost time that may be caught up at once
 local CLOSE = 0.5 -- of the pace, between two slots that catch up
+local SMOOTH = 0.99 -- the pace where somebody interactive may come at any time: a hole in the line is a wait
+local SMOOTH_SOON = 5000
 
 local SWEEP = 100 -- slots of the app between two sweeps
 
@@ -209,10 +211,15 @@ local stale = now - 2 * (window + margin)
 -- A line that starts is evenly spaced. Once tokens come back they set the pace, and lost time may be caught up: a little of
 -- it at once, so that a late call does not hold up those after it; the rest slowly, so that no burst and no hole in the
 -- line comes back in every window.
+if short then
+  pace = math.max(pace, SMOOTH)
+end
+local soon = short and SMOOTH_SOON or SOON
+
 local function lineOf(bucket, full)
   local even = window / bucket.calls * FULL / bucket.rate
   if full and bucket.rate == FULL then
-    return math.ceil(math.max(nearest, bucket.from, bucket.last + even * pace * CLOSE, bucket.smooth - SOON))
+    return math.ceil(math.max(nearest, bucket.from, bucket.last + even * pace * CLOSE, bucket.smooth - soon))
   end
   return math.ceil(math.max(nearest, bucket.from, bucket.last + even))
 end

@@ -58,6 +58,8 @@ const TURN = 0.5;
 const TURNS = 20;
 const SOON = 20_000;
 const CLOSE = 0.5;
+const SMOOTH = 0.99;
+const SMOOTH_SOON = 5000;
 
 /**
  * lease.lua as a pure function, written for reading: what the script grants, this grants (`test/limiter/lease.test.ts`
@@ -126,18 +128,18 @@ export function modelLease(
     for (const [token, at] of tokens) if (at <= now - 2 * round) tokens.delete(token);
   }
   if (appCalls > 0) for (const [token, at] of app.coming) if (at < now) app.coming.delete(token);
+  const pace = short ? Math.max(timing.pace, SMOOTH) : timing.pace;
+  const soon = short ? SMOOTH_SOON : SOON;
   const line = ({ tokens, last, smooth, from }: BucketState, calls: number, inForce: number): number => {
     const even = ((windowMicros / calls) * FULL) / inForce;
     const paced = tokens.size >= calls && inForce === FULL;
     return Math.ceil(
-      paced
-        ? Math.max(nearest, from, last + even * timing.pace * CLOSE, smooth - SOON)
-        : Math.max(nearest, from, last + even),
+      paced ? Math.max(nearest, from, last + even * pace * CLOSE, smooth - soon) : Math.max(nearest, from, last + even),
     );
   };
   const moveLine = (bucket: BucketState, calls: number, at: number): void => {
     bucket.last = at;
-    bucket.smooth = Math.ceil(Math.max(bucket.smooth, at) + (windowMicros / calls) * timing.pace);
+    bucket.smooth = Math.ceil(Math.max(bucket.smooth, at) + (windowMicros / calls) * pace);
   };
   while (lease.slots.length < request.want) {
     const nth = largestFirst(command.tokens.values())[timing.rate.calls - 1];

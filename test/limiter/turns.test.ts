@@ -30,7 +30,7 @@ test.each([2, 5, 16, 40])('%i bulk processes take turns: each has its part, and 
   expect(mostIn(world.calls, rate.windowMs)).toBeLessThanOrEqual(rate.calls);
 });
 
-test('an interactive caller that comes among turns that are out costs no more than is granted ahead, once', async () => {
+test('an interactive caller that comes among turns that are out costs little, once', async () => {
   const world = new VirtualWorld();
   crowd(16, world);
   await world.run(WARM_UP_MS);
@@ -38,14 +38,13 @@ test('an interactive caller that comes among turns that are out costs no more th
   const before = world.calls.length;
   await world.run(6000);
   const lost = 0.985 * 6 * rate.calls - (world.calls.length - before);
-  expect(lost).toBeLessThan(rate.calls / 4);
+  expect(lost).toBeLessThan(0.4 * rate.calls);
   const waits: number[] = [];
   for (let n = 0; n < 40; n += 1) world.after(n * 77, () => void person.call().then((ms) => waits.push(ms)));
   await world.run(4000);
   console.log(`interactive ${Math.min(...waits).toFixed(0)} to ${Math.max(...waits).toFixed(0)} ms`);
   expect(waits).toHaveLength(40);
-  // The hole that was left has become shorter, and comes back in every window.
-  expect(Math.max(...waits)).toBeLessThan(80);
+  expect(Math.max(...waits)).toBeLessThan(50);
 });
 
 test('turns that nobody takes any more leave no hole', async () => {
