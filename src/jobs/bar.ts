@@ -4,11 +4,11 @@ import type { Item } from '../domain/chunk.ts';
 import type { Settlement } from '../domain/outcome.ts';
 
 /**
- * Why other rows of From_Account cannot pass: they end with the answer that one of them had, unsent.
+ * Why other rows of From_Account cannot have what they ask for: they end with the answer that one of them had, unsent.
  *
  * `lists`: only rows that name all of these friend lists. Together they are more than the account may have (30011), so
- * a row that names them and others is too much as well. Which of them are there nobody knows: rows that name some of
- * them may pass. Without it: every row.
+ * a row that names them and others asks for too much as well. Which of them are there nobody knows: rows that name some
+ * of them may pass. Without it: every row.
  */
 export interface Bar {
   settlement: Settlement;
@@ -16,7 +16,9 @@ export interface Bar {
 }
 
 /** What is kept of an account whose rows name ever other lists: beyond it they are sent, and answered. */
-const MOST_BARS = 64;
+const MOST_BARS = 8;
+/** Of its JSON, in characters: 20,000 accounts may have bars in Redis. */
+const MOST_LENGTH = 1500;
 
 /** The bars before the From_Account's rows that are still open, by what the carried ones were answered. */
 export function barsOf(carried: readonly { item: Item }[], verdicts: readonly Verdict[]): Bar[] {
@@ -26,15 +28,22 @@ export function barsOf(carried: readonly { item: Item }[], verdicts: readonly Ve
   );
 }
 
+/** As the ledger keeps them; '' where there are none. */
+export function barsIn(text: string): Bar[] {
+  return text === '' ? [] : (JSON.parse(text) as Bar[]);
+}
+
 /** Those that say something which the ones before them do not. */
 export function mergeBars(known: readonly Bar[], more: readonly Bar[]): Bar[] {
   const every = [...known, ...more].find(({ lists }) => lists === undefined);
   if (every !== undefined) return [every];
   const bars = [...known];
   for (const bar of more) {
+    if (bars.length === MOST_BARS) break;
     if (!bars.some(({ lists }) => includesAll(bar.lists, lists))) bars.push(bar);
   }
-  return bars.slice(0, MOST_BARS);
+  while (JSON.stringify(bars).length > MOST_LENGTH) bars.pop();
+  return bars;
 }
 
 /** The answer that an open row would have; undefined: it may pass. */

@@ -8,7 +8,7 @@ import type { JobDescriptor } from '../domain/job.ts';
 import { OPERATIONS } from '../domain/operation.ts';
 import type { Limiter } from '../limiter/limiter.ts';
 import type { Slot } from '../limiter/slot.ts';
-import { type Bar, mergeBars } from './bar.ts';
+import { barsIn } from './bar.ts';
 import type { Breaker } from './breaker.ts';
 import { claimChunk } from './claim-chunk.ts';
 import type { Brake, Claim, Ledger } from './ledger.ts';
@@ -145,8 +145,7 @@ const cancelled = ({ items }: Work): Settled => ({
 /** What is open, less what other chunks of the same From_Account have found to be impossible. */
 function barred(work: Work, parts: CallParts): Settled {
   const { claim, items } = work;
-  const bars = claim.bars === '' ? [] : (JSON.parse(claim.bars) as Bar[]);
-  return settleBarred(items, bars, contextOf(work, parts, false));
+  return settleBarred(items, barsIn(claim.bars), contextOf(work, parts, false));
 }
 
 const contextOf = ({ job, lessons }: Work, { policy }: CallParts, outage: boolean): SettleContext => ({
@@ -188,7 +187,7 @@ async function settle(
   const carried = new Set(call.carried);
   const waiting = known.open.filter((item) => !carried.has(item));
   const after = settleStep(call, waiting, result, context);
-  return { ...after, settled: [...known.settled, ...after.settled], bars: mergeBars(known.bars, after.bars) };
+  return { ...after, settled: [...known.settled, ...after.settled] };
 }
 
 function settleStep(call: NextCall, waiting: OpenItem[], result: CallResult, context: SettleContext): Settled {

@@ -91,7 +91,9 @@ export interface ChunkRecord {
   holdFromMs: number;
   /** What is open waits for reads only: the next claim takes no locks. */
   onlyReads: boolean;
-  /** Why rows of its From_Account cannot pass, for its other chunks; '' where nothing is known. */
+  /** Why rows of its From_Account cannot pass, as the claim told it. */
+  knownBars: string;
+  /** The same with what was found since, for its other chunks; '' where that is nothing. */
   bars: string;
   brake: Brake;
   /** At most one entry of the results stream. */
@@ -106,7 +108,7 @@ export interface Brake {
   percent: number;
 }
 
-/** Bars that a job remembers: some MB at most. */
+/** From_Accounts that a job remembers bars of, 1.5 kB each at most (`bar.ts`): 30 MB, where so many are full. */
 const MOST_BARS = 20_000;
 
 /** The record of jobs in Redis: what is closed, what is settled, totals. The source of every count. */
@@ -219,7 +221,11 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
       return { kind, epoch, block, items, notes: String(notes), abandoned: abandoned === 1, bars: String(bars) };
     },
 
-    async record(job, chunk, { epoch, items, notes, close, keepLocksMs, holdFromMs, onlyReads, bars, brake, ...more }) {
+    async record(
+      job,
+      chunk,
+      { epoch, items, notes, close, keepLocksMs, holdFromMs, onlyReads, knownBars, bars, brake, ...more },
+    ) {
       const { entry, counts } = more;
       const reply = await recordScript(
         redis,
@@ -250,6 +256,7 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
           entry.rows,
           JSON.stringify(entry.outcomes),
           bars,
+          knownBars,
           MOST_BARS,
           brake.after,
           brake.percent,

@@ -1,5 +1,6 @@
 import { mayHold } from '../domain/fault.ts';
 import { groupOutcomes, type OutcomeGroup } from '../domain/outcome.ts';
+import { barsIn, mergeBars } from './bar.ts';
 import type { CallParts, Next, Work } from './call.ts';
 import { freeLists } from './claim-chunk.ts';
 import type { NextCall } from './next-call.ts';
@@ -33,7 +34,8 @@ export async function recordChunk(
     keepLocksMs: mayStillRun(made, work) || mayHaveRun(claim, items) ? policy.serviceLimitMs : 0,
     holdFromMs,
     onlyReads: left.every(({ step }) => step === 'verify'),
-    bars: bars.length > 0 && chunk.several ? JSON.stringify(bars) : '',
+    knownBars: claim.bars,
+    bars: bars.length > 0 && chunk.several ? JSON.stringify(mergeBars(barsIn(claim.bars), bars)) : '',
     brake,
     entry: {
       from: chunk.from,

@@ -18,11 +18,13 @@
   ARGV[9]  notes          JSON, what the caller remembers of the open items; opaque here
   ARGV[10] close          1: no item is open any more
   ARGV[11] from, ARGV[12] attempt, ARGV[13] at, ARGV[14] n, ARGV[15] outcomes   one results entry; n = 0: none
-  ARGV[16] bars           JSON, why rows of From_Account cannot pass, all that is known; '': nothing
-  ARGV[17] mostBars       From_Accounts that the job remembers bars of: without one a chunk finds out by itself
-  ARGV[18] brakeAfter     outcomes after which the job is looked at; 0: never
-  ARGV[19] brakePercent   the job stops when more than this share of them failed or are unknown
-  ARGV[20…] field, by     counts to raise
+  ARGV[16] bars           JSON, why rows of From_Account cannot pass, where this claim found out more; '': it did not
+  ARGV[17] knownBars      what the claim was told of them: where that is no longer so the job was resumed meanwhile, and
+                           whoever comes next finds out anew
+  ARGV[18] mostBars       From_Accounts that the job remembers bars of: without one a chunk finds out by itself
+  ARGV[19] brakeAfter     outcomes after which the job is looked at; 0: never
+  ARGV[20] brakePercent   the job stops when more than this share of them failed or are unknown
+  ARGV[21…] field, by     counts to raise
   Returns  'recorded' · 'stale': another claim followed, or the chunk is closed; nothing was written
   Order    every check stands before the first write: a script is not rolled back.
   Crash    there is no between. Where the reply is lost the client sends the same record again: it writes nothing, and
@@ -51,9 +53,9 @@ if ARGV[14] ~= '0' then
     'attempt', ARGV[12], 'at', ARGV[13], 'n', ARGV[14], 'outcomes', ARGV[15])
   redis.call('HSET', KEYS[1], 'sequence', string.format('%d', sequence), 'last', last)
 end
-for i = 20, #ARGV, 2 do redis.call('HINCRBY', KEYS[5], ARGV[i], ARGV[i + 1]) end
-if ARGV[16] ~= '' then
-  if redis.call('HEXISTS', KEYS[7], ARGV[11]) == 1 or redis.call('HLEN', KEYS[7]) < tonumber(ARGV[17]) then
+for i = 21, #ARGV, 2 do redis.call('HINCRBY', KEYS[5], ARGV[i], ARGV[i + 1]) end
+if ARGV[16] ~= '' and (redis.call('HGET', KEYS[7], ARGV[11]) or '') == ARGV[17] then
+  if ARGV[17] ~= '' or redis.call('HLEN', KEYS[7]) < tonumber(ARGV[18]) then
     redis.call('HSET', KEYS[7], ARGV[11], ARGV[16])
   end
 end
@@ -78,13 +80,13 @@ end
 
 -- The brake: looked at once, when enough outcomes are there and rows are left to save.
 local now = redis.call('HMGET', KEYS[1], 'state', 'brake', 'chunks', 'closed')
-if ARGV[18] ~= '0' and now[1] == 'running' and not now[2] and now[3] ~= now[4] then
+if ARGV[19] ~= '0' and now[1] == 'running' and not now[2] and now[3] ~= now[4] then
   local found = redis.call('HMGET', KEYS[5], 'status:ok', 'status:satisfied', 'status:pending', 'status:failed', 'status:unknown')
   local sum = 0
   for i = 1, 5 do sum = sum + (tonumber(found[i]) or 0) end
-  if sum >= tonumber(ARGV[18]) then
+  if sum >= tonumber(ARGV[19]) then
     local bad = (tonumber(found[4]) or 0) + (tonumber(found[5]) or 0)
-    local pulled = bad * 100 > sum * tonumber(ARGV[19])
+    local pulled = bad * 100 > sum * tonumber(ARGV[20])
     redis.call('HSET', KEYS[1], 'brake', pulled and 'pulled' or 'passed')
     if pulled then
       redis.call('HSET', KEYS[1], 'state', 'stopped', 'reason', 'failure brake: ' .. string.format('%d', bad) ..

@@ -46,7 +46,7 @@ export interface Settled {
   holdFromMs: number;
   /** A fault that stops the job. */
   credentials: CredentialsFault | null;
-  /** What keeps other rows of this From_Account from being sent. */
+  /** What was found by this call that keeps other rows of this From_Account from being sent. */
   bars: Bar[];
 }
 
@@ -88,12 +88,12 @@ export function settleCall(
   settled.open.push(...waiting);
   if (settled.open.length === 0) settled.delayMs = 0;
   settled.bars = barsOf(carried, verdicts);
-  return applyBars(settled, context);
+  return applyBars(settled, settled.bars, context);
 }
 
 /** What a chunk begins with, some of whose rows cannot pass by what another chunk of its From_Account was answered. */
-export function settleBarred(open: readonly OpenItem[], bars: Bar[], context: SettleContext): Settled {
-  return applyBars({ ...nothing(), lessons: context.lessons, open: [...open], bars }, context);
+export function settleBarred(open: readonly OpenItem[], bars: readonly Bar[], context: SettleContext): Settled {
+  return applyBars({ ...nothing(), lessons: context.lessons, open: [...open] }, bars, context);
 }
 
 /** What a cancelled job's open items end with: nothing is called for them any more. */
@@ -215,10 +215,10 @@ function verifyDelay({ answer }: OpenItem, { serviceLimitMs }: Policy): number {
 }
 
 /** Settles the items that wait for a call of the operation which another row's answer has made pointless. */
-function applyBars(settled: Settled, context: SettleContext): Settled {
+function applyBars(settled: Settled, bars: readonly Bar[], context: SettleContext): Settled {
   const after: Settled = { ...settled, open: [] };
   for (const item of settled.open) {
-    const settlement = item.step === 'verify' ? undefined : barredBy(settled.bars, item.item);
+    const settlement = item.step === 'verify' ? undefined : barredBy(bars, item.item);
     if (settlement === undefined) after.open.push(item);
     else if (item.unanswered) end(item, after, context);
     else after.settled.push(settledItem(item, { ...settlement, fault: notSent(item) }));

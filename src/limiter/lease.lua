@@ -77,8 +77,6 @@ local CLOSE = 0.5 -- of the pace, between two slots that catch up
 local SMOOTH = 0.99 -- the pace where somebody interactive may come at any time: a hole in the line is a wait
 local SMOOTH_SOON = 5000
 
-local SWEEP = 100 -- slots of the app between two sweeps
-
 local function int(number)
   return string.format('%.0f', number)
 end
@@ -320,6 +318,7 @@ local function bookApp(slot)
   added = added + 1
 end
 
+local swept = math.floor(command.last / window)
 local tokens = {}
 local ahead = {}
 while #tokens < 2 * want do
@@ -352,10 +351,12 @@ while #tokens < 2 * want do
   end
 end
 
--- A turn for whom reach or horizon cut short, and while others wait for theirs. Under a limit of the app a command of few
+-- A turn for whom reach or horizon cut short, and while others wait for theirs. Where slots are so rare that a turn has
+-- hardly one there are none: whoever asks at the right moment has it, and turns would give it to the same one ever. Under a limit of the app a command of few
 -- calls needs the line's end more often than a turn comes: there all ask as they need, but for the reach.
-if not interactive and (short or app.calls == 0) and (reply[5] > 0 or command.turn > now) then
-  local even = window / command.calls * FULL / command.rate
+local even = window / command.calls * FULL / command.rate
+local inTurn = short or (app.calls == 0 and even < TURN * span)
+if not interactive and inTurn and (reply[5] > 0 or command.turn > now) then
   -- Who wants little need not wait behind those who want much.
   local apart = TURN * math.min(span, want * even)
   local most = TURNS * apart
@@ -381,8 +382,8 @@ if #tokens > 0 then
   else
     app.from = app.last + loss
   end
-  -- Stale tokens are in nobody's way: swept out now and then, they cost no command of every lease.
-  if math.floor(nextId / SWEEP) > math.floor(reply[7] / SWEEP) then
+  -- Stale tokens are in nobody's way: swept out once in a window, they cost no command of every lease.
+  if math.floor(command.last / window) > swept then
     for _, bucket in ipairs(buckets) do
       redis.call('ZREMRANGEBYSCORE', bucket.tokens, '(0', int(stale))
     end

@@ -163,9 +163,9 @@ export function modelLease(
     id += 1;
     nextId = id;
   }
-  const inTurn = !request.interactive && (short || appCalls === 0);
+  const even = ((windowMicros / timing.rate.calls) * FULL) / rate;
+  const inTurn = !request.interactive && (short || (appCalls === 0 && even < TURN * span));
   if (inTurn && (lease.following > 0 || command.turn > now)) {
-    const even = ((windowMicros / timing.rate.calls) * FULL) / rate;
     const apart = TURN * Math.min(span, request.want * even);
     const most = TURNS * apart;
     const next = now + Math.min(queue, 2 * most) + apart * Math.max(0, Math.min(1, 2 - queue / most));

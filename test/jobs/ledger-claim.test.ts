@@ -142,6 +142,27 @@ test('what is known against a From_Account is told to its other chunks, of this 
   expect((await claimed(ledger, other.id)).bars).toBe('');
 });
 
+test('what a chunk in hand was told before the job was resumed is not kept on', async () => {
+  const { id } = await job([chunkOf('a', 'b')], [chunkOf('a', 'c')], [chunkOf('a', 'd')]);
+  const first = await claimed(ledger, id, 0);
+  await ledger.record(id, 0, recordOf(first.epoch, { bars: '["x"]' }));
+  const second = await claimed(ledger, id, 1);
+  expect(second.bars).toBe('["x"]');
+  await ledger.steer(id, 'pause', '');
+  await ledger.steer(id, 'resume', '');
+  await ledger.record(id, 1, recordOf(second.epoch, { knownBars: second.bars, bars: '["x","y"]' }));
+  expect((await claimed(ledger, id, 2)).bars).toBe('');
+});
+
+test('what was found since the claim joins what it was told', async () => {
+  const { id } = await job([chunkOf('a', 'b')], [chunkOf('a', 'c')], [chunkOf('a', 'd')]);
+  const first = await claimed(ledger, id, 0);
+  await ledger.record(id, 0, recordOf(first.epoch, { bars: '["x"]' }));
+  const second = await claimed(ledger, id, 1);
+  await ledger.record(id, 1, recordOf(second.epoch, { knownBars: second.bars, bars: '["x","y"]' }));
+  expect((await claimed(ledger, id, 2)).bars).toBe('["x","y"]');
+});
+
 test('chunks that write no list never stand in each other’s way', async () => {
   const { id } = await job([chunkOf('a', 'b'), []], [chunkOf('a', 'c'), []]);
   await claimed(ledger, id, 0);

@@ -82,6 +82,7 @@ export function recordOf(epoch: number, given: Partial<ChunkRecord> = {}): Chunk
     keepLocksMs: 0,
     holdFromMs: 0,
     onlyReads: false,
+    knownBars: '',
     bars: '',
     brake: { after: 0, percent: 100 },
     entry: { from: 'a', attempt: 1, at: AT, rows: 2, outcomes: [ALL_OK] },

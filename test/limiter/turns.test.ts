@@ -20,7 +20,7 @@ test.each([2, 5, 16, 40])('%i bulk processes take turns: each has its part, and 
   const [leases, before] = [world.leases, all.map(({ limiter }) => limiter.state.sent)];
   await world.run(30_000);
   const own = all.map(({ limiter }, n) => limiter.state.sent - before[n]!);
-  const sum = own.reduce((all, calls) => all + calls, 0);
+  const sum = own.reduce((made, calls) => made + calls, 0);
   console.log(
     `${count}: ${Math.min(...own)} to ${Math.max(...own)} calls, ${(world.leases - leases) / sum} leases a call`,
   );
@@ -47,13 +47,27 @@ test('an interactive caller that comes among turns that are out costs little, on
   expect(Math.max(...waits)).toBeLessThan(50);
 });
 
-test('turns that nobody takes any more leave no hole', async () => {
+test.each([
+  { calls: 60, windowMs: 60_000, count: 4, seconds: 600 },
+  { calls: 2, windowMs: 1000, count: 4, seconds: 60 },
+])('$calls per $windowMs ms: nobody is left out where slots are rare', async ({ count, seconds, ...slow }) => {
+  const world = new VirtualWorld(3);
+  const all = Array.from({ length: count }, () => world.process({ rate: slow, clockMs: world.random() * 1e6 }));
+  for (const process of all) process.saturate(8);
+  await world.run(2 * slow.windowMs + seconds * 1000);
+  const own = all.map(({ limiter }) => limiter.state.sent);
+  console.log(`${slow.calls} per ${slow.windowMs} ms: ${own.join(', ')}`);
+  expect(Math.min(...own)).toBeGreaterThan((seconds * 1000 * slow.calls) / slow.windowMs / count / 5);
+});
+
+test('turns that nobody takes any more cost less than the time of all of them, once', async () => {
   const world = new VirtualWorld();
   const all = crowd(16, world);
   await world.run(WARM_UP_MS);
   for (const process of all.slice(4)) process.kill();
-  // What they had in hand is lost with them: as far as slots are granted ahead, once.
+  const dead = world.calls.length;
   await world.run(2500);
+  expect(0.985 * 2.5 * rate.calls - (world.calls.length - dead)).toBeLessThan(2 * rate.calls);
   const before = world.calls.length;
   await world.run(5000);
   expect((world.calls.length - before) / (5 * rate.calls)).toBeGreaterThan(0.985);
