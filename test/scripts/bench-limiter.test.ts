@@ -62,6 +62,6 @@ describe('npm run bench:limiter', () => {
   it('says which candidates there are when it does not know one', () => {
     const { status, stderr } = bench('--only', 'none');
     expect(status).toBe(1);
-    expect(stderr).toContain('--only: no "none" (there are: peers, befriend, bullmq-window');
+    expect(stderr).toContain('--only: no "none" (there are: peers, classes, jobs, befriend, bullmq-window');
   });
 });
