@@ -21,6 +21,8 @@ import { keysOf } from './jobs/keys.ts';
 import { createLedger } from './jobs/ledger.ts';
 import { type Outlook, outlookOf } from './jobs/outlook.ts';
 import { probeApi } from './jobs/probe.ts';
+import { finishPruned, isPruned, prune, type PruneAsked, type Pruned, prunedText } from './jobs/prune.ts';
+import { keepLimitsOf } from './jobs/expiry.ts';
 import { type RetryAsked, retryJob } from './jobs/retry.ts';
 import { type Role, ROLES, type Roles, startRoles } from './jobs/roles.ts';
 import { type Submission, submit } from './jobs/submit.ts';
@@ -64,6 +66,12 @@ export interface Befriend {
   job(id: string): Promise<Job>;
   /** All known jobs, newest first. */
   jobs(): Promise<JobStatus[]>;
+  /**
+   * Removes jobs that are over, with all that befriend has of them, oldest first: those that ended longer ago than
+   * `olderThanMs`, then those beyond `keepBytes` of files. Never one whose outcomes are not all in its file, or of which a
+   * durable group has some to come. Copies elsewhere (`--out`) stay.
+   */
+  prune(asked: PruneAsked): Promise<Pruned>;
   /** Jobs of the app whose files are in this home while this Redis does not know them. */
   strangers(): Promise<Stranger[]>;
   /** What calls of an operation can expect now: the limit in force, who shares it, what is wrong. */
@@ -122,16 +130,19 @@ export async function openBefriend(options: OpenOptions = {}): Promise<Befriend>
   const working: Roles[] = [];
 
   const here = { sdkAppId, redis: url === null ? null : describeAddress({ url }) };
+  const shared = { home, ledger, redis: here, wallClock: Date.now, random: Math.random };
+  await finishPruned(shared).catch((error: unknown) => log.warn({ err: error }, 'prune: what a crash left stays'));
   const theJob = (id: string): Job =>
     jobOf(id, {
       ledger,
       home,
       notFound: async (unknown) =>
         new JobNotFound(
-          (await strangerText(home, here, unknown)) ?? `There is no job ${unknown}. befriend jobs lists all jobs.`,
+          (await prunedText(home, unknown)) ??
+            (await strangerText(home, here, unknown)) ??
+            `There is no job ${unknown}. befriend jobs lists all jobs.`,
         ),
     });
-  const shared = { home, ledger, redis: here, wallClock: Date.now, random: Math.random };
 
   return {
     async submit(source, { signal, onProgress, inspect, ...asked }) {
@@ -154,8 +165,11 @@ export async function openBefriend(options: OpenOptions = {}): Promise<Befriend>
     },
     async jobs() {
       const all = await Promise.all((await ledger.list()).map((id) => ledger.status(id)));
-      return all.filter((job) => job !== null);
+      const known = all.filter((job) => job !== null);
+      const gone = await Promise.all(known.map(({ id }) => isPruned(home, id)));
+      return known.filter((_, n) => !gone[n]);
     },
+    prune: (asked) => prune(asked, shared),
     strangers: async () => strangersIn(home, here, await ledger.list()),
     async outlook(operation) {
       const outlook = await outlookOf(operation, { redis, keys, ledger, sdkAppId, tuning, wallClock: Date.now });
@@ -164,7 +178,21 @@ export async function openBefriend(options: OpenOptions = {}): Promise<Befriend>
     work(roles = ROLES, { only } = {}) {
       const chat = () => chatClient(chatOf(config), tuning.callTimeoutMs, tuning.concurrency);
       const admin = config.chat?.admin ?? '';
-      const started = startRoles({ roles, only, sdkAppId, admin, home, redis, keys, ledger, chat, tuning, log });
+      const expire = (signal: AbortSignal) => prune({ ...keepLimitsOf(tuning), signal }, shared);
+      const started = startRoles({
+        roles,
+        only,
+        sdkAppId,
+        admin,
+        home,
+        redis,
+        keys,
+        ledger,
+        chat,
+        expire,
+        tuning,
+        log,
+      });
       working.push(started);
       return started;
     },

@@ -220,5 +220,7 @@ function tuningOf(values: Values): Tuning {
     readySeconds: values.BEFRIEND_READY_SECONDS!,
     brakeAfter: values.BEFRIEND_BRAKE_AFTER!,
     brakePercent: values.BEFRIEND_BRAKE_PERCENT!,
+    keepDays: values.BEFRIEND_KEEP_DAYS ?? null,
+    keepGigabytes: values.BEFRIEND_KEEP_GB ?? null,
   };
 }

@@ -40,6 +40,7 @@ export type { AccountInput, PairInput, RowInput } from './intake/row.ts';
 export type { Source } from './intake/source.ts';
 export { HomeError } from './jobs/home.ts';
 export type { Outlook } from './jobs/outlook.ts';
+export type { Pruned, PruneAsked, PrunedFolder } from './jobs/prune.ts';
 export type { Role, Roles, Tuning } from './jobs/roles.ts';
 export { NothingToRetry, type RetryAsked, RetryRefused } from './jobs/retry.ts';
 export { JobElsewhere, KeyConflict, type Submission } from './jobs/submit.ts';

@@ -9,6 +9,7 @@ import { JobElsewhere } from './jobs/submit.ts';
 import { unlessAborted } from './redis/in-time.ts';
 import { RESULTS_FILE } from './results/file.ts';
 import { followLines, followOutcomes } from './results/follow.ts';
+import { isPruned } from './jobs/prune.ts';
 import { retriesOf } from './jobs/retry.ts';
 import { type Report, reportOf } from './results/report.ts';
 
@@ -80,7 +81,8 @@ export interface JobParts {
 export function jobOf(id: string, { ledger, home, notFound }: JobParts): Job {
   const status = async (): Promise<JobStatus> => {
     const found = await ledger.status(id);
-    if (found === null) throw await notFound(id);
+    // Redis may not have forgotten it yet: what is left of a pruned job is none.
+    if (found === null || (await isPruned(home, id))) throw await notFound(id);
     return found;
   };
   const steer = async (

@@ -201,6 +201,16 @@ export const SETTINGS = {
     description: 'The job stops when more than this share of its first outcomes failed or are unknown',
     default: '50',
   }),
+  BEFRIEND_KEEP_DAYS: whole(1, 36_500, {
+    description:
+      'Days that a job which is over is kept, with its results; then whoever writes results files removes it. Absent: ' +
+      'nothing is removed for its age',
+  }),
+  BEFRIEND_KEEP_GB: number(0, 1_000_000, {
+    description:
+      'Gigabytes (10^9 bytes) that the files of all jobs which are over may take together; beyond it the oldest ones are ' +
+      'removed. Absent: nothing is removed for its size',
+  }),
   BEFRIEND_REDIS_SERVER: text({
     description: 'The redis-server or valkey-server to start, instead of the first that is found',
     expected: 'the path of an executable',

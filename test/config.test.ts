@@ -43,6 +43,8 @@ describe('readConfig', () => {
         backoffScale: 1,
         brakeAfter: 1000,
         brakePercent: 50,
+        keepDays: null,
+        keepGigabytes: null,
         concurrency: 64,
         readySeconds: 2,
       },

@@ -16,6 +16,7 @@ import { listOption } from './list-option.ts';
 import { openProgress } from './progress.ts';
 import { rateInForce, rateLines } from './rate-in-force.ts';
 import { printMatching } from './deliver.ts';
+import { pruneCommand } from './prune-command.ts';
 import { compared, neverAnswered, relationNameOf, type RelationName, relationOption } from './relations.ts';
 import { reportText } from './report-text.ts';
 import { watch } from './watch.ts';
@@ -29,7 +30,8 @@ export function jobCommands(exit: Exit): Command[] {
       .description('all jobs, newest first')
       .option('--json', 'one JSON array')
       .addHelpText('after', '\nExample:\n  befriend jobs')
-      .action(async (flags: { json?: boolean }) => exit(await jobs(flags))),
+      .action(async (flags: { json?: boolean }) => exit(await jobs(flags)))
+      .addCommand(pruneCommand(exit)),
     withJob('status', 'state, totals, calls of a job', ' --watch')
       .option('--watch', 'follow it until it is over')
       .option('--json', 'the report as one JSON object')

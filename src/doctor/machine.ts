@@ -65,8 +65,8 @@ function judgeDisk(freeBytes: number): Finding {
     area,
     text,
     advice:
-      'Make room, or set BEFRIEND_HOME to another disk: an intake takes about three times its unpacked input, results ' +
-      'some 200 bytes a row.',
+      'Make room (befriend jobs prune removes jobs that are over), or set BEFRIEND_HOME to another disk: an intake takes ' +
+      'about three times its unpacked input, results some 200 bytes a row.',
   };
 }
 

@@ -16,7 +16,7 @@ export class HomeError extends Error {
 /** Makes the home where there is none, private to its user. @throws HomeError */
 export function openHome(home: string): void {
   inHome(home, () => {
-    for (const folder of [home, join(home, 'jobs'), join(home, 'intake')]) {
+    for (const folder of [home, join(home, 'jobs'), join(home, 'intake'), join(home, 'pruned')]) {
       makeFolder(folder);
       accessSync(folder, constants.W_OK | constants.X_OK);
     }

@@ -8,6 +8,8 @@ export interface Keys {
   jobs: string;
   /** Jobs with rows open or outcomes not yet delivered. */
   active: string;
+  /** Jobs that are over while a durable group has outcomes of them to come. */
+  held: string;
   /** Stream of job changes. */
   events: string;
   /** Written when a process starts, to see whether it may. Expires at once. */
@@ -24,6 +26,8 @@ export interface Keys {
   closed(id: string): string;
   counts(id: string): string;
   results(id: string): string;
+  /** There when a folder that no job named was removed: it may not be submitted any more. Expires. */
+  withdrawn(id: string): string;
   /** From_Accounts of a job whose further rows cannot pass, and why. */
   bars(id: string): string;
   /** What callers of a command say is wrong now; absent when nothing is. */
@@ -44,6 +48,7 @@ export function keysOf(sdkappid: number): Keys {
     app,
     jobs: `${app}:jobs`,
     active: `${app}:active`,
+    held: `${app}:held`,
     events: `${app}:events`,
     writeCheck: `${app}:write-check`,
     quiet: `${app}:quiet`,
@@ -56,6 +61,7 @@ export function keysOf(sdkappid: number): Keys {
     closed: (id) => `${app}:closed:${id}`,
     counts: (id) => `${app}:counts:${id}`,
     results: (id) => `${jobPrefix}${id}:results`,
+    withdrawn: (id) => `${app}:withdrawn:${id}`,
     bars: (id) => `${app}:bars:${id}`,
     trouble: (command) => `${app}:trouble:${command}`,
     chunkPrefix: (id) => `${app}:chunk:${id}:`,

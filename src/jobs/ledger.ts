@@ -26,12 +26,17 @@ const claimScript = defineScript<string[], ScriptArg[], [Buffer, number, Buffer,
 const recordScript = defineScript<string[], ScriptArg[], Buffer>(here, './record.lua');
 const steerScript = defineScript<string[], ScriptArg[], [number, Buffer]>(here, './steer.lua');
 const prioritizeScript = defineScript<string[], ScriptArg[], Buffer>(here, './prioritize.lua');
+const forgetScript = defineScript<string[], ScriptArg[], Buffer>(here, './forget.lua');
+const withdrawScript = defineScript<string[], ScriptArg[], number>(here, './withdraw.lua');
 const finishScript = defineScript<string[], ScriptArg[], number>(here, './finish.lua');
 
 /** Some rounds of a feeder: one that was killed keeps no share for its jobs after that. */
 const FED_MS = 3000;
 /** Followers of a finished job's stream have a day; the results file stays. */
 const KEEP_STREAM_SECONDS = 86_400;
+
+/** A process that froze while it submitted, and whose folder was removed, may take so long to thaw. */
+const WITHDRAWN_SECONDS = 30 * 86_400;
 
 /** The item byte of a settled item; smaller ones count the calls that carried it. */
 export const SETTLED = 255;
@@ -134,6 +139,12 @@ export interface Ledger {
   lastEntry(job: string): Promise<string | null>;
   /** @param position of the last durable outcome; @returns true when the job is over now */
   finish(job: string, position: string, at: string): Promise<boolean>;
+  /** Removes all of a job that is over. Sent again it is `unknown`. */
+  forget(job: string): Promise<Forgotten>;
+  /** Whether no job of that id is or can be submitted any more. */
+  withdraw(job: string): Promise<boolean>;
+  /** Jobs that are over while a durable group has outcomes of them to come. */
+  held(): Promise<string[]>;
   descriptor(job: string): Promise<JobDescriptor | null>;
   status(job: string): Promise<JobStatus | null>;
   /** Jobs with rows open or outcomes not delivered. */
@@ -145,8 +156,12 @@ export interface Ledger {
 /** Which job of the same key gives the key up to a new one. */
 export type MakesRoom = 'none' | 'finished' | 'any';
 
+/** `kept`: it is not over, or somebody is not done with it. `unknown`: there is no such job any more. */
+export type Forgotten = 'forgotten' | 'unknown' | 'kept';
+
 export interface Submitted {
-  kind: 'created' | 'existing' | 'conflict';
+  /** `withdrawn`: its folder was taken for a leftover and is gone. */
+  kind: 'created' | 'existing' | 'conflict' | 'withdrawn';
   job: string;
 }
 
@@ -176,7 +191,7 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
     async submit(job, makesRoom, nowMs) {
       const [kind, id] = await submitScript(
         redis,
-        [keys.identity(job.key), keys.job(job.id), keys.active, keys.jobs, keys.events],
+        [keys.identity(job.key), keys.job(job.id), keys.active, keys.jobs, keys.events, keys.withdrawn(job.id)],
         [job.id, job.fingerprint, makesRoom, nowMs, keys.jobPrefix, JSON.stringify(job), job.chunks],
       );
       return { kind: String(kind) as Submitted['kind'], job: String(id) };
@@ -296,6 +311,23 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
         [keys.job(job), keys.active, keys.events, keys.results(job), keys.bars(job)],
         [position, at, KEEP_STREAM_SECONDS],
       )) === 1,
+
+    async forget(id) {
+      const job = await descriptor(id);
+      if (job === null) return 'unknown';
+      const own = [keys.results, keys.counts, keys.closed, keys.open, keys.bars, keys.fed].map((keyOf) => keyOf(id));
+      const reply = await forgetScript(
+        redis,
+        [keys.job(id), keys.jobs, keys.held, keys.identity(job.key), ...own, keys.events],
+        [id],
+      );
+      return String(reply) as Forgotten;
+    },
+
+    withdraw: async (id) =>
+      (await withdrawScript(redis, [keys.job(id), keys.withdrawn(id)], [WITHDRAWN_SECONDS])) === 1,
+
+    held: () => redis.smembers(keys.held),
 
     async status(id) {
       const job = await descriptor(id);

@@ -14,6 +14,7 @@ import { type Caller, startCaller } from './caller.ts';
 import { createBreaker } from './breaker.ts';
 import { mayBeTwoWay } from './claim-chunk.ts';
 import { commandLimiter } from './command-limiter.ts';
+import { type Expire, expires, type Keep, runExpiry } from './expiry.ts';
 import { runFeeder } from './feeder.ts';
 import { jobFolder } from './home.ts';
 import type { Keys } from './keys.ts';
@@ -28,7 +29,7 @@ export type Role = 'feed' | 'call' | 'record';
 export const ROLES: readonly Role[] = ['feed', 'call', 'record'];
 
 /** How befriend behaves; the defaults are right for the service. Units are in the names. */
-export interface Tuning extends Limits {
+export interface Tuning extends Limits, Keep {
   /** Null: the limiter's own choice. */
   marginMs: number | null;
   latenessMs: number;
@@ -61,6 +62,8 @@ export interface RolesOptions {
   ledger: Ledger;
   /** Makes the client when the role `call` is among them. */
   chat: () => ChatClient;
+  /** Removes what need not be kept any more. */
+  expire: Expire;
   tuning: Tuning;
   log: Logger;
 }
@@ -117,6 +120,7 @@ export function startRoles(options: RolesOptions): Roles {
       at: () => new Date().toISOString(),
     };
     loops.push(runRecorder(parts, abort.signal));
+    if (only === undefined && expires(options.tuning)) loops.push(runExpiry(options.expire, log, abort.signal));
   }
 
   let stopped: Promise<void> | null = null;

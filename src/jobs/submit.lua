@@ -4,6 +4,7 @@
   KEYS[3]  active         set of jobs with rows open or outcomes not yet delivered
   KEYS[4]  jobs           zset of all job ids by time of submission
   KEYS[5]  events         stream of job changes
+  KEYS[6]  withdrawn      there when the job's folder was taken for a leftover and removed (withdraw.lua)
   ARGV[1]  id             of the new job
   ARGV[2]  fingerprint    digest of operation, options and content
   ARGV[3]  makesRoom      which job of the same key makes room for a new one: 'none', a 'finished' one, or 'any'
@@ -12,11 +13,13 @@
   ARGV[6]  descriptor     JSON, immutable
   ARGV[7]  chunks         chunks of the spool
   Returns  {'created', id} · {'existing', id} · {'conflict', id}: same key, other content or options
+           {'withdrawn', id}: its spool is gone, nothing was accepted
   Crash    before: nothing is accepted. After: the job exists whole. There is no between. Where the reply is lost the
            client sends the same again: it writes nothing and is told 'created'. ]]
 local id, fingerprint = ARGV[1], ARGV[2]
 local existing = redis.call('GET', KEYS[1])
 if existing == id then return { 'created', id } end
+if redis.call('EXISTS', KEYS[6]) == 1 then return { 'withdrawn', id } end
 if existing then
   local known = redis.call('HMGET', ARGV[5] .. existing, 'fingerprint', 'state')
   if known[1] then

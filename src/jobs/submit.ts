@@ -5,7 +5,7 @@ import type { JobDescriptor, Priority } from '../domain/job.ts';
 import { type OperationName, type OperationOptions, OPERATIONS } from '../domain/operation.ts';
 import { type Origin, type Prepared, type PrepareOptions, prepare } from '../intake/prepare.ts';
 import { digestOf } from '../intake/digest.ts';
-import { workError } from '../intake/error.ts';
+import { IntakeError, workError } from '../intake/error.ts';
 import type { Source } from '../intake/source.ts';
 import { PRIVATE_FILE } from '../private.ts';
 import { jobFolder, REJECTS_FILE } from './home.ts';
@@ -107,6 +107,7 @@ export async function createJob(
     // Somebody was faster with the same rows; theirs are in its spool.
     await rm(jobFolder(home, id), { recursive: true, force: true });
     if (kind === 'conflict') throw conflict(asked, named);
+    if (kind === 'withdrawn') throw withdrawn();
     await mustBeHere(home, named);
     return { kind, job: named, prepared };
   } finally {
@@ -198,6 +199,14 @@ function conflict({ idempotencyKey }: Submission, job: string): KeyConflict {
   return new KeyConflict(
     `The idempotency key "${idempotencyKey}" belongs to job ${job}, which has other rows, another operation or other ` +
       'options. Nothing was submitted: use a new key for new content.',
+  );
+}
+
+function withdrawn(): IntakeError {
+  return new IntakeError(
+    'unreadable',
+    'While this process stood still, between reading the input and submitting it, its folder was taken for a leftover and ' +
+      'removed (befriend jobs prune). Nothing was accepted: run the same command again',
   );
 }
 

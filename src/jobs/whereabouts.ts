@@ -13,11 +13,12 @@ export interface Whereabouts {
   fingerprint: string;
 }
 
-const FILE = 'submitted.json';
+/** Its name, in the job's folder. */
+export const WHEREABOUTS_FILE = 'submitted.json';
 
 /** Before the job's folder gets its name, so that every job has it. */
 export async function noteWhereabouts(folder: string, whereabouts: Whereabouts): Promise<void> {
-  await writeFile(join(folder, FILE), `${JSON.stringify(whereabouts)}\n`, { mode: PRIVATE_FILE });
+  await writeFile(join(folder, WHEREABOUTS_FILE), `${JSON.stringify(whereabouts)}\n`, { mode: PRIVATE_FILE });
 }
 
 /** A job whose files are in this home, while the Redis in use does not know it. */
@@ -43,12 +44,22 @@ export async function strangersIn(home: string, at: Here, known: readonly string
 }
 
 async function strangerOf(home: string, job: string): Promise<Stranger | null> {
+  const noted = await whereaboutsOf(join(home, 'jobs', job));
+  return noted && { ...noted, job };
+}
+
+async function whereaboutsOf(folder: string): Promise<Whereabouts | null> {
   try {
-    const noted = JSON.parse(await readFile(join(home, 'jobs', job, FILE), 'utf8')) as Whereabouts;
-    return { ...noted, job };
+    return JSON.parse(await readFile(join(folder, WHEREABOUTS_FILE), 'utf8')) as Whereabouts;
   } catch {
     return null;
   }
+}
+
+/** Whether the job of a folder was submitted for this app with this Redis. */
+export async function isSubmittedHere(folder: string, at: Here): Promise<boolean> {
+  const noted = await whereaboutsOf(folder);
+  return noted !== null && noted.sdkAppId === at.sdkAppId && noted.redis === at.redis;
 }
 
 /** Why a job that is asked for is not found, where its files are here. */

@@ -45,6 +45,8 @@ const RUN_ELSEWHERE: [command: RegExp, file: string, words: string][] = [
   [/^befriend results \S+ --status failed$/, 'test/end-to-end.test.ts', "'--status', 'failed'"],
   [/^befriend doctor$/, 'test/docs/tutorial.test.ts', 'runsAsItStands'],
   [/^befriend retry \S+ --detach$/, 'test/cli/retry.test.ts', "'retry', parent, '--detach'"],
+  [/^befriend jobs prune .*--dry-run$/, 'test/cli/prune.test.ts', "'--dry-run', '--json'"],
+  [/^befriend jobs prune /, 'test/cli/prune.test.ts', "'jobs', 'prune', '--older-than', '30d', '--keep-bytes', '1GB'"],
   [/^docker build /, 'test/containers/dockerfile.test.ts', 'Dockerfile'],
   [/^docker run .* befriend demo$/, '.ci/image.mjs', "'demo'"],
   [/^docker compose /, 'test/containers/compose.test.ts', 'servicesOf'],
@@ -55,7 +57,8 @@ async function parse(args: readonly string[]): Promise<void> {
   const program = createProgram('0.0.0', () => {});
   const silence = (command: Command): void => {
     command.configureOutput({ writeOut: () => {}, writeErr: () => {} });
-    if (command.commands.length === 0) command.action(() => {});
+    // `jobs` runs by itself too.
+    if (command.commands.length === 0 || command.name() === 'jobs') command.action(() => {});
     command.commands.forEach(silence);
   };
   silence(program);
