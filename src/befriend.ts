@@ -10,11 +10,14 @@ import {
   readEnvironment,
   secretsOf,
 } from './config.ts';
+import { type GroupStanding, standingOf } from './domain/backlog.ts';
 import type { JobStatus } from './domain/job.ts';
 import type { OperationName } from './domain/operation.ts';
 import type { Prepared } from './intake/prepare.ts';
 import type { Source } from './intake/source.ts';
 import { type Job, JobNotFound, jobOf } from './job.ts';
+import { consume, type ConsumeSettings, type Delivery } from './jobs/consume.ts';
+import { createGroups } from './jobs/groups.ts';
 import { fullText, openHome } from './jobs/home.ts';
 import { removeLitter } from './jobs/intake-folder.ts';
 import { keysOf } from './jobs/keys.ts';
@@ -31,6 +34,8 @@ import { createLog } from './log.ts';
 import { describeAddress } from './redis/connection.ts';
 import { isFull } from './redis/folder.ts';
 import { openRedis } from './redis/open.ts';
+
+export type { GroupStanding } from './domain/backlog.ts';
 
 export interface SubmittedJob extends Job {
   /** `existing`: an unfinished job of the same rows, or the job of the idempotency key. */
@@ -72,6 +77,16 @@ export interface Befriend {
    * durable group has some to come. Copies elsewhere (`--out`) stay.
    */
   prune(asked: PruneAsked): Promise<Pruned>;
+  /**
+   * Outcomes of one job or of all, some at a time, through a consumer group: at least once, resumed where the group was.
+   * A delivery is acknowledged when the next one is asked for; one that a loop breaks in, or its process dies in, comes again.
+   * @throws FellBehind; JobNotFound; RangeError when a name cannot be one
+   */
+  consume(settings: ConsumeSettings): AsyncGenerator<Delivery>;
+  /** Forgets a consumer group, so that it holds nothing back any more. @returns false when there is none of that name */
+  forgetGroup(name: string, options?: { durable?: boolean }): Promise<boolean>;
+  /** Durable groups, and what waits for them. */
+  durableGroups(): Promise<GroupStanding[]>;
   /** Jobs of the app whose files are in this home while this Redis does not know them. */
   strangers(): Promise<Stranger[]>;
   /** What calls of an operation can expect now: the limit in force, who shares it, what is wrong. */
@@ -132,17 +147,14 @@ export async function openBefriend(options: OpenOptions = {}): Promise<Befriend>
   const here = { sdkAppId, redis: url === null ? null : describeAddress({ url }) };
   const shared = { home, ledger, redis: here, wallClock: Date.now, random: Math.random };
   await finishPruned(shared).catch((error: unknown) => log.warn({ err: error }, 'prune: what a crash left stays'));
-  const theJob = (id: string): Job =>
-    jobOf(id, {
-      ledger,
-      home,
-      notFound: async (unknown) =>
-        new JobNotFound(
-          (await prunedText(home, unknown)) ??
-            (await strangerText(home, here, unknown)) ??
-            `There is no job ${unknown}. befriend jobs lists all jobs.`,
-        ),
-    });
+  const groups = createGroups(redis, keys);
+  const notFound = async (id: string): Promise<JobNotFound> =>
+    new JobNotFound(
+      (await prunedText(home, id)) ??
+        (await strangerText(home, here, id)) ??
+        `There is no job ${id}. befriend jobs lists all jobs.`,
+    );
+  const theJob = (id: string): Job => jobOf(id, { ledger, home, notFound });
 
   return {
     async submit(source, { signal, onProgress, inspect, ...asked }) {
@@ -169,6 +181,9 @@ export async function openBefriend(options: OpenOptions = {}): Promise<Befriend>
       const gone = await Promise.all(known.map(({ id }) => isPruned(home, id)));
       return known.filter((_, n) => !gone[n]);
     },
+    consume: (settings) => consume(settings, { ...shared, groups, notFound }),
+    forgetGroup: (name, { durable = true } = {}) => groups.leave({ name, durable }),
+    durableGroups: async () => standingOf(await groups.durable(), await ledger.backlog()),
     prune: (asked) => prune(asked, shared),
     strangers: async () => strangersIn(home, here, await ledger.list()),
     async outlook(operation) {

@@ -220,6 +220,7 @@ function tuningOf(values: Values): Tuning {
     readySeconds: values.BEFRIEND_READY_SECONDS!,
     brakeAfter: values.BEFRIEND_BRAKE_AFTER!,
     brakePercent: values.BEFRIEND_BRAKE_PERCENT!,
+    backlogMegabytes: values.BEFRIEND_BACKLOG_MB!,
     keepDays: values.BEFRIEND_KEEP_DAYS ?? null,
     keepGigabytes: values.BEFRIEND_KEEP_GB ?? null,
   };

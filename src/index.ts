@@ -28,6 +28,7 @@ export {
   readConfig,
   readEnvironment,
 } from './config.ts';
+export type { GroupStanding } from './domain/backlog.ts';
 export type { CallCounts, JobDescriptor, JobState, JobStatus, Priority } from './domain/job.ts';
 export type { OperationName, OperationOptions } from './domain/operation.ts';
 export type { AccountStatus, Outcome, Relation, Status } from './domain/outcome.ts';
@@ -38,6 +39,7 @@ export type { Prepared } from './intake/prepare.ts';
 export type { RejectExample, RejectKind, RejectSummary } from './intake/rejects.ts';
 export type { AccountInput, PairInput, RowInput } from './intake/row.ts';
 export type { Source } from './intake/source.ts';
+export { type ConsumeSettings, type Delivery, FellBehind } from './jobs/consume.ts';
 export { HomeError } from './jobs/home.ts';
 export type { Outlook } from './jobs/outlook.ts';
 export type { Pruned, PruneAsked, PrunedFolder } from './jobs/prune.ts';

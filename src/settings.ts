@@ -201,6 +201,12 @@ export const SETTINGS = {
     description: 'The job stops when more than this share of its first outcomes failed or are unknown',
     default: '50',
   }),
+  BEFRIEND_BACKLOG_MB: whole(1, 1_000_000, {
+    description:
+      'Megabytes of outcomes that may wait in Redis for the results files and for durable groups, beyond the 8 MiB a job ' +
+      'that are kept anyway: with more, or when Redis has 85 % of its maxmemory in use, no new chunks are fed',
+    default: '64',
+  }),
   BEFRIEND_KEEP_DAYS: whole(1, 36_500, {
     description:
       'Days that a job which is over is kept, with its results; then whoever writes results files removes it. Absent: ' +

@@ -43,6 +43,7 @@ describe('readConfig', () => {
         backoffScale: 1,
         brakeAfter: 1000,
         brakePercent: 50,
+        backlogMegabytes: 64,
         keepDays: null,
         keepGigabytes: null,
         concurrency: 64,

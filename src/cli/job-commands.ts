@@ -11,6 +11,7 @@ import { exitCodeOf } from '../results/report.ts';
 import { type CliContext, EXIT, readContext, tell, UsageError, withBefriend } from './context.ts';
 import { wordsOf } from './command-words.ts';
 import { count } from './figures.ts';
+import { groupsCommand } from './groups-command.ts';
 import { jobTable, sharesAmong } from './job-table.ts';
 import { listOption } from './list-option.ts';
 import { openProgress } from './progress.ts';
@@ -31,7 +32,8 @@ export function jobCommands(exit: Exit): Command[] {
       .option('--json', 'one JSON array')
       .addHelpText('after', '\nExample:\n  befriend jobs')
       .action(async (flags: { json?: boolean }) => exit(await jobs(flags)))
-      .addCommand(pruneCommand(exit)),
+      .addCommand(pruneCommand(exit))
+      .addCommand(groupsCommand(exit)),
     withJob('status', 'state, totals, calls of a job', ' --watch')
       .option('--watch', 'follow it until it is over')
       .option('--json', 'the report as one JSON object')

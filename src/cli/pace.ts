@@ -111,10 +111,11 @@ interface Seen {
 }
 
 function noteOf({ id, state }: JobStatus, outlook: Outlook, { silentMs, here }: Seen): string | null {
-  const { trouble, unanswered, lastDelayMs } = outlook;
+  const { trouble, heldBack, unanswered, lastDelayMs } = outlook;
   if (state === 'completed') return null;
   if (state !== 'running') return `${state}: no new calls`;
   if (trouble !== null) return `calls fail (${trouble}); trying again until they pass`;
+  if (heldBack !== null) return `nothing new is fed: ${heldBack}`;
   if (unanswered > 0 && silentMs.any >= SILENT_MS) {
     return `no answer for ${seconds(silentMs.any)}: ${plural(unanswered, 'call')} ${unanswered === 1 ? 'waits' : 'wait'} for one`;
   }

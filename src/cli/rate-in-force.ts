@@ -15,6 +15,8 @@ export interface RateInForce {
   /** Which part of the command's calls the job has, 0 to 1, and beside how many other running jobs. */
   share: number;
   beside: number;
+  /** Why nothing new is fed, of any command; null when it is. */
+  heldBack: string | null;
 }
 
 export function rateInForce(job: string, outlook: Outlook): RateInForce {
@@ -29,6 +31,7 @@ export function rateInForce(job: string, outlook: Outlook): RateInForce {
         : null,
     share: rounded(share),
     beside,
+    heldBack: outlook.heldBack,
   };
 }
 
@@ -82,6 +85,7 @@ export function rateLines(job: JobStatus, outlook: Outlook): string[] {
   const reasons = isSlowed(outlook) ? [tooFastText(outlook)] : [];
   return [
     ...(outlook.trouble === null ? [] : ['  calls fail', ...wrapped(outlook.trouble)]),
+    ...(outlook.heldBack === null ? [] : ['  nothing new is fed', ...wrapped(outlook.heldBack)]),
     `  limit    ${limitText(outlook)}${reasons.length === 0 ? '' : ':'}`,
     ...reasons.flatMap(wrapped),
     `  share    ${state === 'running' ? shareText(job, outlook) : `none while it is ${state}`}; priority ${priority}`,

@@ -1,9 +1,12 @@
 import { rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Backlog, heldBackText, standingOf, waitingBytes } from '../domain/backlog.ts';
 import type { Finding } from '../domain/finding.ts';
 import type { JobStatus } from '../domain/job.ts';
 import { openHome } from '../jobs/home.ts';
+import type { Tuning } from '../jobs/roles.ts';
 import { PRIVATE_FILE } from '../private.ts';
+import { KEEP_STREAM_BYTES } from '../results/recorder.ts';
 import { wordsOf } from './group.ts';
 
 /** The home as it was found. */
@@ -87,5 +90,26 @@ export function judgeJobs(jobs: readonly Pick<JobStatus, 'id' | 'state'>[]): Fin
     area,
     text,
     advice: `Run the same command again to go on, or: befriend status ${waiting.id} (then resume or cancel).`,
+  };
+}
+
+/** Outcomes that wait in Redis, and whether nothing new is fed for that. */
+export function judgeBacklog(backlog: Backlog, { backlogMegabytes }: Pick<Tuning, 'backlogMegabytes'>): Finding {
+  const area = 'outcomes in redis';
+  const limits = { mostBytes: backlogMegabytes * 1e6, keptBytes: KEEP_STREAM_BYTES };
+  const heldBack = heldBackText(backlog, limits);
+  const waiting = standingOf([], backlog).filter(({ entries }) => entries > 0);
+  const forWhom =
+    waiting.length === 0 ? '' : `; durable groups with some to come: ${waiting.map(({ group }) => group).join(', ')}`;
+  const megabytes = Math.round(waitingBytes(backlog, limits) / 1e6);
+  if (heldBack === null)
+    return { level: 'ok', area, text: `${megabytes} of at most ${backlogMegabytes} MB wait${forWhom}` };
+  return {
+    level: 'warning',
+    area,
+    text: `nothing new is fed: ${heldBack}`,
+    advice:
+      'Run befriend worker with the role record in the home of the jobs, and look at its disk; start the program of a durable ' +
+      'group, or befriend jobs groups --forget GROUP. All goes on by itself then.',
   };
 }

@@ -14,7 +14,7 @@ import { refusalOf } from '../redis/refusal.ts';
 import { checkWrite } from '../redis/write-check.ts';
 import { wordsOf } from './group.ts';
 import { judgeRates, type Shares } from './limits.ts';
-import { judgeJobs } from './machine.ts';
+import { judgeBacklog, judgeJobs } from './machine.ts';
 
 export interface RedisParts {
   config: Config;
@@ -67,7 +67,7 @@ export function redisProblem(error: unknown): Finding {
 async function examineConnected(
   redis: Redis,
   address: RedisAddress,
-  { config: { sdkAppId }, now, wallClock, signal }: RedisParts,
+  { config: { sdkAppId, tuning }, now, wallClock, signal }: RedisParts,
 ): Promise<{ findings: Finding[]; rate: Finding | null }> {
   const asked = <T>(answer: Promise<T>): Promise<T> => inTime(answer, { redis, address, signal });
   const findings = judgeRedis(await asked(inspectRedis(redis, now, wallClock)));
@@ -75,6 +75,7 @@ async function examineConnected(
   if (sdkAppId === null || findings.some(({ level }) => level === 'problem')) return { findings, rate: null };
   findings.push(await asked(writeFinding(redis, keysOf(sdkAppId).writeCheck)));
   findings.push(judgeJobs(await asked(jobsOf(redis, sdkAppId))));
+  findings.push(judgeBacklog(await asked(createLedger(redis, keysOf(sdkAppId)).backlog()), tuning));
   return { findings, rate: judgeRates(await asked(ratesOf(redis, sdkAppId))) };
 }
 

@@ -1,9 +1,11 @@
 import type { Logger } from 'pino';
 import { decodeChunk } from '../domain/block.ts';
+import { heldBackText } from '../domain/backlog.ts';
 import type { JobDescriptor } from '../domain/job.ts';
 import { OPERATIONS } from '../domain/operation.ts';
 import { FIRST_PART, type Standing, topUps, WEIGHT } from '../domain/shares.ts';
 import type { Spool } from '../domain/spool.ts';
+import { KEEP_STREAM_BYTES } from '../results/recorder.ts';
 import type { FedChunk, FeedReply, Ledger } from './ledger.ts';
 import { type ChunkQueue, enqueue, type Place } from './queue.ts';
 import { writtenLists } from './written-lists.ts';
@@ -15,6 +17,8 @@ export interface FeedParts {
   spoolOf: (job: string) => Promise<Spool | null>;
   /** Chunks kept ready in the queue of a command: about two seconds of its calls. */
   readyWindow: (command: string) => number;
+  /** Outcomes that may wait in Redis, bytes beyond what is kept of each stream. */
+  backlogBytes: number;
   /** Feed this job alone. The others have their shares all the same. */
   only?: string;
   log: Logger;
@@ -25,24 +29,33 @@ const OPEN_BYTES = 48 * 1024 * 1024;
 
 /**
  * Tops up the queues from the cursors of all active jobs and adds every open chunk again that no BullMQ job stands
- * for. Short and idempotent: two feeders at once, or one that dies anywhere in here, do no harm.
+ * for. Short and idempotent: two feeders at once, or one that dies anywhere in here, do no harm. While too many outcomes
+ * wait in Redis it adds nothing new.
+ * @returns why it adds nothing, or null
  */
-export async function feed(parts: FeedParts): Promise<void> {
+export async function feed(parts: FeedParts): Promise<string | null> {
   const { ledger } = parts;
+  const heldBack = heldBackText(await ledger.backlog(), {
+    mostBytes: parts.backlogBytes,
+    keptBytes: KEEP_STREAM_BYTES,
+  });
+  if (heldBack !== null) await ledger.holdBack(heldBack);
+  const readyWindow = (command: string): number => (heldBack === null ? parts.readyWindow(command) : 0);
   const jobs = (await Promise.all((await ledger.active()).map((id) => ledger.descriptor(id)))).filter(isThere);
   for (const command of new Set(jobs.map(commandOf))) {
     const found: Eater[] = [];
     for (const job of jobs.filter((one) => commandOf(one) === command)) found.push(await look(job, parts));
     await feedByShares(
       found.filter(({ state }) => state === 'running'),
-      parts,
+      { ...parts, readyWindow },
     );
     // What a cancelled job drains takes no call: it has a window of its own.
     await feedByShares(
       found.filter(({ state }) => state === 'cancelled'),
-      parts,
+      { ...parts, readyWindow },
     );
   }
+  return heldBack;
 }
 
 /** A job as feed finds it. */

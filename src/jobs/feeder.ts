@@ -27,10 +27,14 @@ export async function runFeeder(options: FeederOptions, signal: AbortSignal): Pr
     return spool;
   };
   let lastEvent = '0-0';
+  let heldBack: string | null = null;
   try {
     while (!signal.aborted) {
       try {
-        await feed({ ...options, spoolOf });
+        const now = await feed({ ...options, spoolOf });
+        if (now === null && heldBack !== null) log.info('feeder: goes on');
+        else if (now !== null && heldBack === null) log.warn(`feeder: adds nothing, ${now}`);
+        heldBack = now;
         await closeFinished(spools, await ledger.active());
         lastEvent = await nextEvent(blocking, eventsKey, lastEvent);
       } catch (error) {

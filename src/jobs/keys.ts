@@ -10,6 +10,10 @@ export interface Keys {
   active: string;
   /** Jobs that are over while a durable group has outcomes of them to come. */
   held: string;
+  /** Durable groups of all jobs, those to come included. */
+  durable: string;
+  /** Why feed adds nothing, for a person; absent while it does. Expires. */
+  backlog: string;
   /** Stream of job changes. */
   events: string;
   /** Written when a process starts, to see whether it may. Expires at once. */
@@ -41,6 +45,9 @@ export interface Keys {
   queuePrefix(command: string, id: string): string;
 }
 
+/** Consumer groups of results streams whose names begin so are durable: what they have not acknowledged stays. */
+export const DURABLE = 'durable:';
+
 export function keysOf(sdkappid: number): Keys {
   const app = `{befriend:${sdkappid}}`;
   const jobPrefix = `${app}:job:`;
@@ -49,6 +56,8 @@ export function keysOf(sdkappid: number): Keys {
     jobs: `${app}:jobs`,
     active: `${app}:active`,
     held: `${app}:held`,
+    durable: `${app}:durable`,
+    backlog: `${app}:backlog`,
     events: `${app}:events`,
     writeCheck: `${app}:write-check`,
     quiet: `${app}:quiet`,

@@ -10,7 +10,9 @@ import {
 import type { OutcomeGroup } from '../domain/outcome.ts';
 import { totalsOf } from '../domain/totals.ts';
 import { defineScript, type ScriptArg } from '../redis/script.ts';
-import type { Keys } from './keys.ts';
+import type { Backlog } from '../domain/backlog.ts';
+import { KEEP_STREAM_BYTES } from '../results/recorder.ts';
+import { DURABLE, type Keys } from './keys.ts';
 
 const here = import.meta.url;
 const submitScript = defineScript<string[], ScriptArg[], [Buffer, Buffer]>(here, './submit.lua');
@@ -28,12 +30,19 @@ const steerScript = defineScript<string[], ScriptArg[], [number, Buffer]>(here, 
 const prioritizeScript = defineScript<string[], ScriptArg[], Buffer>(here, './prioritize.lua');
 const forgetScript = defineScript<string[], ScriptArg[], Buffer>(here, './forget.lua');
 const withdrawScript = defineScript<string[], ScriptArg[], number>(here, './withdraw.lua');
+const horizonScript = defineScript<string[], ScriptArg[], Buffer>(here, './horizon.lua');
+const releaseScript = defineScript<string[], ScriptArg[], number>(here, './release.lua');
+const backlogScript = defineScript<
+  string[],
+  ScriptArg[],
+  [number, number, ...[Buffer, number, number, (Buffer | number)[]][]]
+>(here, './backlog.lua');
 const finishScript = defineScript<string[], ScriptArg[], number>(here, './finish.lua');
 
 /** Some rounds of a feeder: one that was killed keeps no share for its jobs after that. */
 const FED_MS = 3000;
 /** Followers of a finished job's stream have a day; the results file stays. */
-const KEEP_STREAM_SECONDS = 86_400;
+export const KEEP_STREAM_SECONDS = 86_400;
 
 /** A process that froze while it submitted, and whose folder was removed, may take so long to thaw. */
 const WITHDRAWN_SECONDS = 30 * 86_400;
@@ -145,6 +154,16 @@ export interface Ledger {
   withdraw(job: string): Promise<boolean>;
   /** Jobs that are over while a durable group has outcomes of them to come. */
   held(): Promise<string[]>;
+  /** Lets go of one of these when no group has any more to come. @returns whether it did */
+  release(job: string): Promise<boolean>;
+  /** The id of the last entry that all durable groups of the job have acknowledged; null: there is no such group. */
+  horizon(job: string): Promise<string | null>;
+  /** Outcomes that wait in Redis. */
+  backlog(): Promise<Backlog>;
+  /** A feeder says why it adds nothing, every round. */
+  holdBack(why: string): Promise<void>;
+  /** Why feeders add nothing now, for a person; null when they do. */
+  heldBack(): Promise<string | null>;
   descriptor(job: string): Promise<JobDescriptor | null>;
   status(job: string): Promise<JobStatus | null>;
   /** Jobs with rows open or outcomes not delivered. */
@@ -191,7 +210,16 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
     async submit(job, makesRoom, nowMs) {
       const [kind, id] = await submitScript(
         redis,
-        [keys.identity(job.key), keys.job(job.id), keys.active, keys.jobs, keys.events, keys.withdrawn(job.id)],
+        [
+          keys.identity(job.key),
+          keys.job(job.id),
+          keys.active,
+          keys.jobs,
+          keys.events,
+          keys.withdrawn(job.id),
+          keys.durable,
+          keys.results(job.id),
+        ],
         [job.id, job.fingerprint, makesRoom, nowMs, keys.jobPrefix, JSON.stringify(job), job.chunks],
       );
       return { kind: String(kind) as Submitted['kind'], job: String(id) };
@@ -308,7 +336,7 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
     finish: async (job, position, at) =>
       (await finishScript(
         redis,
-        [keys.job(job), keys.active, keys.events, keys.results(job), keys.bars(job)],
+        [keys.job(job), keys.active, keys.events, keys.results(job), keys.bars(job), keys.held],
         [position, at, KEEP_STREAM_SECONDS],
       )) === 1,
 
@@ -328,6 +356,37 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
       (await withdrawScript(redis, [keys.job(id), keys.withdrawn(id)], [WITHDRAWN_SECONDS])) === 1,
 
     held: () => redis.smembers(keys.held),
+
+    release: async (id) =>
+      (await releaseScript(
+        redis,
+        [keys.job(id), keys.results(id), keys.held],
+        [id, KEEP_STREAM_SECONDS, KEEP_STREAM_BYTES],
+      )) === 1,
+
+    async horizon(id) {
+      const position = String(await horizonScript(redis, [keys.results(id)], []));
+      return position === '' ? null : position;
+    },
+
+    async backlog() {
+      const [usedBytes, mostBytes, ...jobs] = await backlogScript(redis, [keys.active, keys.held], [keys.jobPrefix]);
+      return {
+        memory: { usedBytes, mostBytes },
+        jobs: jobs.map(([job, bytes, entries, groups]) => ({
+          job: String(job),
+          bytes,
+          entries,
+          groups: pairsOf(groups),
+        })),
+      };
+    },
+
+    async holdBack(why) {
+      await redis.set(keys.backlog, why, 'PX', FED_MS);
+    },
+
+    heldBack: () => redis.get(keys.backlog),
 
     async status(id) {
       const job = await descriptor(id);
@@ -360,6 +419,13 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
     active: () => redis.smembers(keys.active),
     list: () => redis.zrevrange(keys.jobs, 0, -1),
   };
+}
+
+function pairsOf(flat: readonly (Buffer | number)[]): Backlog['jobs'][number]['groups'] {
+  return Array.from({ length: flat.length / 2 }, (_, n) => ({
+    group: String(flat[2 * n]).slice(DURABLE.length),
+    entries: flat[2 * n + 1] as number,
+  }));
 }
 
 /** The numbers whose names begin with `prefix`, without it. */

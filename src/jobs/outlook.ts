@@ -26,6 +26,8 @@ export interface Outlook {
   lastDelayMs: number;
   /** Calls of the command that have waited for their answer for a while. */
   unanswered: number;
+  /** Why nothing new is fed, of any command: outcomes wait in Redis, or it is nearly full. Null when it is. */
+  heldBack: string | null;
   /** Why calls of this command fail now, all of them; null when nothing is known to be wrong. */
   trouble: string | null;
 }
@@ -48,11 +50,12 @@ export async function outlookOf(
   const { command } = OPERATIONS[operation];
   const ceiling = ceilingOf(command, tuning);
   const own = ceilingOf(command, { ...tuning, appCallsPerSecond: null });
-  const [shares, delayMs, unanswered, trouble, active] = await Promise.all([
+  const [shares, delayMs, unanswered, trouble, heldBack, active] = await Promise.all([
     sharesInForce(redis, sdkAppId, command),
     lastDelayMs(redis, keys, command, wallClock()),
     unansweredCalls(redis, sdkAppId, command),
     quietOf(redis, keys).then((quiet) => quiet ?? troubleOf(redis, keys, command)),
+    ledger.heldBack(),
     ledger.active().then((ids) => Promise.all(ids.map((id) => ledger.status(id)))),
   ]);
   const jobs = runningJobs(
@@ -66,5 +69,5 @@ export async function outlookOf(
     code: await tooFastCode(redis, keys, throttled === 'app' ? null : command),
     msAgo: shares.saidMsAgo[throttled] ?? 0,
   };
-  return { ceiling, limit, throttled, tooFast, jobs, lastDelayMs: delayMs, unanswered, trouble };
+  return { ceiling, limit, throttled, tooFast, jobs, lastDelayMs: delayMs, unanswered, heldBack, trouble };
 }

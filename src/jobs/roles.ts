@@ -47,6 +47,7 @@ export interface Tuning extends Limits, Keep {
   readySeconds: number;
   brakeAfter: number;
   brakePercent: number;
+  backlogMegabytes: number;
 }
 
 export interface RolesOptions {
@@ -106,7 +107,16 @@ export function startRoles(options: RolesOptions): Roles {
   if (roles.includes('feed')) {
     const readyWindow = (command: string) =>
       Math.ceil(ceilingOf(command, options.tuning) * options.tuning.readySeconds);
-    const parts = { ...options, only, queueOf, readyWindow, blocking: ownConnection(), eventsKey: keys.events };
+    const backlogBytes = options.tuning.backlogMegabytes * 1e6;
+    const parts = {
+      ...options,
+      only,
+      queueOf,
+      readyWindow,
+      backlogBytes,
+      blocking: ownConnection(),
+      eventsKey: keys.events,
+    };
     loops.push(runFeeder(parts, abort.signal));
   }
   const calling = roles.includes('call') ? startCalling(commands, options) : null;

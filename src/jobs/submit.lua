@@ -5,6 +5,8 @@
   KEYS[4]  jobs           zset of all job ids by time of submission
   KEYS[5]  events         stream of job changes
   KEYS[6]  withdrawn      there when the job's folder was taken for a leftover and removed (withdraw.lua)
+  KEYS[7]  durable        set of durable groups of all jobs
+  KEYS[8]  results        stream of the new job: these groups have it from its first outcome on
   ARGV[1]  id             of the new job
   ARGV[2]  fingerprint    digest of operation, options and content
   ARGV[3]  makesRoom      which job of the same key makes room for a new one: 'none', a 'finished' one, or 'any'
@@ -31,6 +33,9 @@ end
 redis.call('HSET', KEYS[2], 'descriptor', ARGV[6], 'fingerprint', fingerprint, 'state', 'running', 'reason', '',
   'chunks', ARGV[7], 'cursor', 0, 'closed', 0, 'openBytes', 0, 'generation', 0, 'sequence', 0, 'last', '0-0',
   'runId', '', 'delivered', 0)
+for _, group in ipairs(redis.call('SMEMBERS', KEYS[7])) do
+  redis.call('XGROUP', 'CREATE', KEYS[8], group, '0', 'MKSTREAM')
+end
 redis.call('SET', KEYS[1], id)
 redis.call('SADD', KEYS[3], id)
 redis.call('ZADD', KEYS[4], ARGV[4], id)

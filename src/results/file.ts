@@ -37,8 +37,10 @@ export interface ResultsFile {
   close(): Promise<void>;
 }
 
-interface Boundary {
+/** The end of a durable batch. */
+export interface Boundary {
   position: Position;
+  /** Bytes of the results file up to there. */
   offset: number;
 }
 
@@ -94,6 +96,14 @@ export async function openResultsFile(dir: string): Promise<ResultsFile> {
 
     close: () => results.close(),
   };
+}
+
+/** The ends of all durable batches in a job's folder, in order; none where it has no results. */
+export async function boundariesIn(dir: string): Promise<Boundary[]> {
+  return boundaries(join(dir, INDEX_FILE)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
 }
 
 async function openOrCreate(path: string): Promise<FileHandle> {

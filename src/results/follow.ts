@@ -36,10 +36,18 @@ export async function* followLines(path: string, over: () => Promise<boolean>): 
   }
 }
 
+/** The outcomes that whole lines of a results file hold. */
+export const outcomesInLines = (lines: Buffer): Outcome[] =>
+  lines
+    .toString('utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Outcome);
+
 /** The outcomes of a results file, one a row, as `followLines`. */
 export async function* followOutcomes(path: string, over: () => Promise<boolean>): AsyncGenerator<Outcome> {
   for await (const lines of followLines(path, over)) {
-    for (const line of lines.toString('utf8').split('\n')) if (line !== '') yield JSON.parse(line) as Outcome;
+    yield* outcomesInLines(lines);
   }
 }
 
@@ -60,7 +68,7 @@ async function statOf(path: string): Promise<Stats | null> {
 }
 
 /** Pieces of the file that end with a newline; a last line that is still being written is left out. */
-async function* wholeLines(path: string, start: number, end: number): AsyncGenerator<Buffer> {
+export async function* wholeLines(path: string, start: number, end: number): AsyncGenerator<Buffer> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const piece of createReadStream(path, { start, end: end - 1, highWaterMark: 1 << 20 })) {
     const all = rest.length === 0 ? (piece as Buffer) : Buffer.concat([rest, piece as Buffer]);

@@ -1,3 +1,4 @@
+import type { JobDescriptor } from '../domain/job.ts';
 import type { Outcome, ResultEntry } from '../domain/outcome.ts';
 import { outcomesOf } from '../domain/outcome.ts';
 
@@ -7,6 +8,10 @@ export interface LineContext {
   operation: string;
   /** The mode of a check. */
   type?: 'both' | 'single';
+}
+
+export function lineContextOf({ id, operation, options }: JobDescriptor): LineContext {
+  return { id, operation, ...(operation === 'check' && { type: options.type ?? 'both' }) };
 }
 
 /**

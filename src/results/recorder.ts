@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { JobDescriptor } from '../domain/job.ts';
-import type { OutcomeGroup, ResultEntry } from '../domain/outcome.ts';
+import { type ParsedEntry, parseEntry, type StreamEntry } from './entry.ts';
 import { openResultsFile, type ResultsFile } from './file.ts';
-import { type LineContext, linesOf } from './lines.ts';
+import { type LineContext, lineContextOf, linesOf } from './lines.ts';
 import { comparePositions, formatPosition, parsePosition, type Position } from './position.ts';
 
 /** What the recorder needs of the ledger. */
@@ -13,6 +13,12 @@ export interface RecorderLedger {
   /** The id of the job's last entry (0-0: none) once no row of it is open; null before. */
   lastEntry(job: string): Promise<string | null>;
   finish(job: string, position: string, at: string): Promise<boolean>;
+  /** The id of the last entry that all durable groups have acknowledged; null: there is none of them. */
+  horizon(job: string): Promise<string | null>;
+  /** Jobs that are over while a durable group has outcomes of them to come. */
+  held(): Promise<string[]>;
+  /** Lets go of one of these when no group has any more to come. */
+  release(job: string): Promise<boolean>;
 }
 
 export interface RecorderOptions {
@@ -38,12 +44,15 @@ const GATHER_MS = 50;
 /** After an error of disk or Redis. */
 const RETRY_MS = 1000;
 /** Delivered entries kept for followers of the stream, bytes of a job. */
-const KEEP_BYTES = 8 * 1024 * 1024;
+export const KEEP_STREAM_BYTES = 8 * 1024 * 1024;
 
 interface Sink {
   context: LineContext;
   file: ResultsFile;
-  /** Durable batches that still stand in the stream, oldest first. Trimming stops at their ends only. */
+  /**
+   * Durable batches that still stand in the stream, oldest first; what an earlier recorder has delivered is one, of the
+   * stream's size when this one began. Trimming stops at their ends only.
+   */
   kept: { end: Position; bytes: number }[];
 }
 
@@ -59,7 +68,9 @@ export async function runRecorder(options: RecorderOptions, signal: AbortSignal)
       try {
         await openSinks(sinks, options);
         await deliver(sinks, options);
+        await trimAll(sinks, options);
         await finishJobs(sinks, options);
+        await release(options);
       } catch (error) {
         if (signal.aborted) break;
         log.error({ err: error }, 'recorder: trying again');
@@ -85,16 +96,20 @@ async function deliverRest(sinks: Map<string, Sink>, options: RecorderOptions): 
   }
 }
 
-async function openSinks(sinks: Map<string, Sink>, { ledger, folderOf }: RecorderOptions): Promise<void> {
+async function openSinks(
+  sinks: Map<string, Sink>,
+  { redis, ledger, folderOf, resultsKey }: RecorderOptions,
+): Promise<void> {
   for (const id of await ledger.active()) {
     if (sinks.has(id)) continue;
     const [job, folder] = await Promise.all([ledger.descriptor(id), folderOf(id)]);
     if (job === null || folder === null) continue;
-    const type = job.operation === 'check' ? { type: job.options.type ?? 'both' } : {};
+    const file = await openResultsFile(folder);
+    const bytes = Number((await redis.call('MEMORY', 'USAGE', resultsKey(id))) ?? 0);
     sinks.set(id, {
-      context: { id, operation: job.operation, ...type },
-      file: await openResultsFile(folder),
-      kept: [],
+      context: lineContextOf(job),
+      file,
+      kept: [{ end: file.position, bytes }],
     });
   }
 }
@@ -137,22 +152,40 @@ async function deliver(
 }
 
 async function deliverJob(job: string, sink: Sink, entries: StreamEntry[], options: RecorderOptions): Promise<void> {
-  const { redis, resultsKey, log } = options;
+  const { log } = options;
   const run = await continuing(job, sink, entries, options);
   if (run.length === 0) return;
   const lines = run.map(({ entry }) => linesOf(sink.context, entry)).join('');
   const end = (run.at(-1) as ParsedEntry).position;
   await sink.file.append(lines, end);
   sink.kept.push({ end, bytes: run.reduce((sum, { bytes }) => sum + bytes, 0) });
-  let trimTo: Position | null = null;
-  while (sink.kept.length > 1 && sink.kept.reduce((sum, { bytes }) => sum + bytes, 0) > KEEP_BYTES) {
-    trimTo = (sink.kept.shift() as { end: Position }).end;
-  }
-  if (trimTo !== null) {
-    const next = { ...trimTo, sequence: trimTo.sequence + 1 };
-    await redis.xtrim(resultsKey(job), 'MINID', formatPosition(next));
-  }
+  await trim(job, sink, options);
   log.debug({ job, entries: run.length, position: formatPosition(end) }, 'recorder: batch durable');
+}
+
+/** Durable groups may acknowledge, and so make room, while nothing new comes to be delivered. */
+async function trimAll(sinks: Map<string, Sink>, options: RecorderOptions): Promise<void> {
+  for (const [job, sink] of sinks) await trim(job, sink, options);
+}
+
+/** Takes what is in the file off the stream, but for what followers may want and durable groups have yet to acknowledge. */
+async function trim(job: string, { kept }: Sink, { redis, ledger, resultsKey }: RecorderOptions): Promise<void> {
+  const bytes = (): number => kept.reduce((sum, batch) => sum + batch.bytes, 0);
+  if (bytes() <= KEEP_STREAM_BYTES) return;
+  const horizon = await ledger.horizon(job);
+  const mayGo = ({ end }: { end: Position }): boolean =>
+    horizon === null || comparePositions(end, parsePosition(horizon)) <= 0;
+  let trimTo: Position | null = null;
+  while (bytes() > KEEP_STREAM_BYTES && mayGo(kept[0]!)) {
+    trimTo = kept.shift()!.end;
+  }
+  if (trimTo === null) return;
+  await redis.xtrim(resultsKey(job), 'MINID', formatPosition({ ...trimTo, sequence: trimTo.sequence + 1 }));
+}
+
+/** Lets go of jobs that are over once their durable groups have all. */
+async function release({ ledger }: RecorderOptions): Promise<void> {
+  for (const job of await ledger.held()) await ledger.release(job);
 }
 
 /**
@@ -234,7 +267,6 @@ async function dropAll(sinks: Map<string, Sink>): Promise<void> {
   await Promise.allSettled(open.map(({ file }) => file.close()));
 }
 
-type StreamEntry = [id: string, fields: string[]];
 /** RESP2 gives pairs; RESP3 a map, which ioredis hands out flat. */
 type StreamReply = ([string, StreamEntry[]] | string | StreamEntry[])[] | null;
 
@@ -244,30 +276,6 @@ function streamsOf(reply: StreamReply): [string, StreamEntry[]][] {
   const pairs: [string, StreamEntry[]][] = [];
   for (let i = 0; i < reply.length; i += 2) pairs.push([reply[i] as string, reply[i + 1] as StreamEntry[]]);
   return pairs;
-}
-
-interface ParsedEntry {
-  position: Position;
-  entry: ResultEntry;
-  bytes: number;
-}
-
-function parseEntry([id, fields]: StreamEntry): ParsedEntry {
-  const named = new Map<string, string>();
-  for (let i = 0; i < fields.length; i += 2) named.set(fields[i] as string, fields[i + 1] as string);
-  const outcomes = named.get('outcomes') ?? '[]';
-  const from = named.get('from') as string;
-  return {
-    position: parsePosition(id),
-    bytes: outcomes.length,
-    entry: {
-      chunk: Number(named.get('chunk')),
-      from: from === '' ? null : from,
-      attempt: Number(named.get('attempt')),
-      at: named.get('at') as string,
-      outcomes: JSON.parse(outcomes) as OutcomeGroup[],
-    },
-  };
 }
 
 function pause(ms: number, signal?: AbortSignal): Promise<void> {

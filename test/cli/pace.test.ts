@@ -21,6 +21,7 @@ const outlook = (jobs: Outlook['jobs'] = [], given: Partial<Outlook> = {}): Outl
   jobs,
   lastDelayMs: 0,
   unanswered: 0,
+  heldBack: null,
   trouble: null,
   ...given,
 });

@@ -4,7 +4,7 @@ import { makeUserSig } from '../../src/chat/usersig.ts';
 import { judgeAnswers, judgeEndpoint, judgeProbes, judgeUserSig } from '../../src/doctor/api.ts';
 import { causeOf, type Group } from '../../src/doctor/group.ts';
 import { judgeLimit, judgeRates } from '../../src/doctor/limits.ts';
-import { judgeHome, judgeJobs, judgeNode } from '../../src/doctor/machine.ts';
+import { judgeBacklog, judgeHome, judgeJobs, judgeNode } from '../../src/doctor/machine.ts';
 import { readSettings } from '../../src/doctor/settings.ts';
 import { doctorText } from '../../src/doctor/text.ts';
 import { readConfig } from '../../src/config.ts';
@@ -39,6 +39,18 @@ test('jobs that wait for a word are a warning, with what to do', () => {
   ]);
   expect(waiting).toMatchObject({ level: 'warning', text: '1 running, 2 stopped' });
   expect(waiting.advice).toContain('befriend status b');
+});
+
+test('outcomes that wait in Redis: for whom, and that nothing new is fed for it', () => {
+  const memory = { usedBytes: 1, mostBytes: 0 };
+  const waiting = (bytes: number) =>
+    judgeBacklog({ memory, jobs: [{ job: 'a', bytes, entries: 9, groups: [{ group: 'books', entries: 8 }] }] }, tuning);
+  expect(judgeBacklog({ memory, jobs: [] }, tuning)).toMatchObject({ level: 'ok', text: '0 of at most 64 MB wait' });
+  expect(waiting(20 * 1024 ** 2)).toMatchObject({ level: 'ok', text: expect.stringMatching(/^13 of.*: books$/) });
+  const { level, text, advice } = waiting(90e6);
+  expect(level).toBe('warning');
+  expect(text).toMatch(/^nothing new is fed: 82 MB .* durable group books/);
+  expect(advice).toContain('befriend jobs groups --forget');
 });
 
 describe('the API', () => {

@@ -46,13 +46,13 @@ async function submit(priority: Priority, chunks = 1000): Promise<JobDescriptor>
 }
 
 /** A round of the feeder of a home with these jobs. */
-function round(home: readonly JobDescriptor[], only?: string): Promise<void> {
+function round(home: readonly JobDescriptor[], only?: string): Promise<string | null> {
   const spoolOf = async (id: string): Promise<Spool | null> => {
     const job = home.find((one) => one.id === id);
     return job ? spoolWith(job) : null;
   };
   const log = createLog({ level: 'silent' });
-  return feed({ ledger, queueOf: () => queue, spoolOf, readyWindow: () => WINDOW, only, log });
+  return feed({ ledger, queueOf: () => queue, spoolOf, readyWindow: () => WINDOW, backlogBytes: 64e6, only, log });
 }
 
 function spoolWith(job: JobDescriptor): Spool {
@@ -79,7 +79,7 @@ async function call(count: number, made: Map<string, number>): Promise<void> {
   }
 }
 
-async function callsIn(rounds: number, feeders: (() => Promise<void>)[]): Promise<Map<string, number>> {
+async function callsIn(rounds: number, feeders: (() => Promise<unknown>)[]): Promise<Map<string, number>> {
   const made = new Map<string, number>();
   for (let n = 0; n < rounds; n += 1) {
     for (const feeder of feeders) await feeder();
@@ -88,7 +88,7 @@ async function callsIn(rounds: number, feeders: (() => Promise<void>)[]): Promis
   return made;
 }
 
-type Feeders = (low: JobDescriptor, normal: JobDescriptor) => (() => Promise<void>)[];
+type Feeders = (low: JobDescriptor, normal: JobDescriptor) => (() => Promise<unknown>)[];
 
 test.each<[string, Feeders]>([
   ['one home', (low, normal) => [() => round([low, normal])]],

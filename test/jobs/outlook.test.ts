@@ -57,6 +57,7 @@ test('running jobs of the same command share the limit; others and paused ones d
     tooFast: null,
     lastDelayMs: 0,
     unanswered: 0,
+    heldBack: null,
     trouble: null,
   });
 });

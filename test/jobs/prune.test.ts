@@ -1,5 +1,6 @@
 /** What `jobs prune` removes and what it leaves, with a real Redis, real spools and real files, killed at every step. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -189,7 +190,7 @@ async function pruner(dieAt: number): Promise<number | null> {
   const child = spawn(process.execPath, [PRUNER, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'inherit'] });
   let out = '';
   child.stdout.on('data', (data) => (out += String(data)));
-  const [code] = (await new Promise((resolve) => child.once('close', (...ended) => resolve(ended)))) as [number | null];
+  const [code] = (await once(child, 'close')) as [number | null];
   return code === 0 ? Number(out) : null;
 }
 
