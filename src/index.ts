@@ -1,5 +1,5 @@
 /**
- * befriend as a library: open it, submit rows, follow outcomes.
+ * befriend as a library: open it, submit rows, follow outcomes of a job, or consume those of all (`befriend.consume`).
  *
  * @example
  * const befriend = await openBefriend(); // settings from the environment, as the command line's

@@ -76,9 +76,10 @@ export function openPace(here: boolean): (job: JobStatus, outlook: Outlook, nowM
   };
 }
 
-/** Whether an end is in sight: calls are answered, or come back at a known time. */
-function moves({ state }: JobStatus, { trouble, unanswered, lastDelayMs }: Outlook, silentMs: number): boolean {
-  if (state !== 'running' || trouble !== null) return false;
+/** Whether an end is in sight: chunks are fed, calls are answered, or come back at a known time. */
+function moves({ state }: JobStatus, outlook: Outlook, silentMs: number): boolean {
+  const { trouble, heldBack, unanswered, lastDelayMs } = outlook;
+  if (state !== 'running' || trouble !== null || heldBack !== null) return false;
   return silentMs < SILENT_MS || (unanswered === 0 && lastDelayMs > 0);
 }
 

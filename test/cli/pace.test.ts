@@ -94,6 +94,11 @@ test.each([
     'calls fail (connection refused); trying again until they pass',
   ],
   [
+    'outcomes that nobody takes',
+    { heldBack: '82 MB of outcomes wait in Redis, since no worker writes them' },
+    'nothing new is fed: 82 MB of outcomes wait in Redis, since no worker writes them',
+  ],
+  [
     'a lowered limit',
     { limit: 100, throttled: 'command' as const, tooFast: { code: 60007, msAgo: 11_400 } },
     '100 of 200 calls/s: the service said "too fast" (60007) 12 s ago, recovering',
@@ -106,7 +111,7 @@ test.each([
 ])('%s is said, with what befriend does about it', (_, given, says) => {
   const { note, secondsLeft } = openPace(true)(jobWith({}), outlook([], given), 0);
   expect(note).toBe(says);
-  expect(secondsLeft).toBe('trouble' in given ? null : 100);
+  expect(secondsLeft).toBe('trouble' in given || 'heldBack' in given ? null : 100);
 });
 
 test('silence is explained: rows that wait for another try, calls without an answer, a missing worker', () => {
