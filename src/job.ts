@@ -33,14 +33,14 @@ export interface Job {
    * stop, calls in hand may still come in.
    */
   done(signal?: AbortSignal): Promise<Report>;
-  /** No new call after those whose slots are in hand. @returns the state now */
+  /** No new call after 2 s; those in flight are answered and recorded. @returns the state now */
   pause(reason?: string): Promise<JobState>;
   /**
    * Goes on with a paused or stopped job. @throws JobBraked when the failure brake stopped it, unless by `force`: then it
    * is not braked again
    */
   resume(options?: { force?: boolean }): Promise<JobState>;
-  /** Rows never sent are settled as `skipped`. Final. */
+  /** No new call after 2 s. Rows never sent are settled as `skipped`. Final. */
   cancel(): Promise<JobState>;
   /**
    * Changes its share of the command's calls, also while it runs: within the ready window, about two seconds. Nothing

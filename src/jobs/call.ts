@@ -11,6 +11,7 @@ import type { Slot } from '../limiter/slot.ts';
 import { barsIn } from './bar.ts';
 import type { Breaker } from './breaker.ts';
 import { claimChunk } from './claim-chunk.ts';
+import type { Halts } from './halts.ts';
 import type { Brake, Claim, Ledger } from './ledger.ts';
 import { settleLookup, settleVerification } from './lookups.ts';
 import { type NextCall, nextCall } from './next-call.ts';
@@ -45,6 +46,8 @@ export interface CallParts {
   limiterOf: (command: string) => Limiter;
   /** Whose turn it is among chunks that write the lists of both ends. */
   turns: Turns;
+  /** Tells chunks that wait for their slot that their job was halted. */
+  halts: Pick<Halts, 'hold'>;
   trouble: Trouble;
   breaker: Breaker;
   policy: Policy;
@@ -158,9 +161,9 @@ const contextOf = ({ job, lessons }: Work, { policy }: CallParts, outage: boolea
 
 async function sendCall(
   call: NextCall,
-  { chunk: { from } }: Work,
+  { job, chunk: { from } }: Work,
   slot: Slot | null,
-  { chat, limiterOf, trouble, breaker, waitMs, now, log }: CallParts,
+  { chat, limiterOf, halts, trouble, breaker, waitMs, now, log }: CallParts,
   { signal, stillMine }: Hand,
 ): Promise<Sent> {
   const { command } = call.operation;
@@ -168,7 +171,9 @@ async function sendCall(
   const mine = call.step === 'send' ? slot : null;
   if (mine === null) slot?.giveUp();
   const mayCall = () => breaker.calling && stillMine();
-  const sent = await send(call, { chat, limiter: limiterOf(command), slot: mine, mayCall, signal, waitMs, now });
+  const held = halts.hold(job.id);
+  const way = { chat, limiter: limiterOf(command), slot: mine, mayCall, signal, halted: held.signal, waitMs, now };
+  const sent = await send(call, way).finally(() => held.release());
   if (sent.result === null) return sent;
   trouble.heard(sent.result, command);
   logCall(sent.result, from, log);

@@ -166,6 +166,8 @@ export interface Ledger {
   heldBack(): Promise<string | null>;
   descriptor(job: string): Promise<JobDescriptor | null>;
   status(job: string): Promise<JobStatus | null>;
+  /** The state alone; null when there is no such job. */
+  stateOf(job: string): Promise<JobState | null>;
   /** Jobs with rows open or outcomes not delivered. */
   active(): Promise<string[]>;
   /** All jobs, newest first. */
@@ -416,6 +418,7 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
       };
     },
 
+    stateOf: async (id) => (await redis.hget(keys.job(id), 'state')) as JobState | null,
     active: () => redis.smembers(keys.active),
     list: () => redis.zrevrange(keys.jobs, 0, -1),
   };

@@ -16,6 +16,7 @@ import { mayBeTwoWay } from './claim-chunk.ts';
 import { commandLimiter } from './command-limiter.ts';
 import { type Expire, expires, type Keep, runExpiry } from './expiry.ts';
 import { runFeeder } from './feeder.ts';
+import { Halts } from './halts.ts';
 import { jobFolder } from './home.ts';
 import type { Keys } from './keys.ts';
 import type { Ledger } from './ledger.ts';
@@ -160,6 +161,7 @@ function startCalling(commands: readonly string[], options: RolesOptions): Calle
   };
   const abort = new AbortController();
   const now = () => performance.now();
+  const halts = new Halts(ledger);
   const breaker = createBreaker({
     redis,
     keys,
@@ -181,6 +183,7 @@ function startCalling(commands: readonly string[], options: RolesOptions): Calle
       chat,
       limiterOf,
       turns: new Turns({ limiter: limiterOf(command), now }),
+      halts,
       trouble: reportTrouble(redis, keys, command, now),
       breaker,
       policy,

@@ -24,6 +24,8 @@ export interface SendParts {
   mayCall: () => boolean;
   /** Aborted when the caller stops: ends a call in flight. */
   signal: AbortSignal;
+  /** Aborted when the job runs no more: ends a wait for a slot, and lets a call in flight be answered. */
+  halted: AbortSignal;
   /** Longest wait for a slot, ms: the locks of the claim outlive it and a call. */
   waitMs: number;
   now: () => number;
@@ -64,7 +66,7 @@ function broken(result: CallResult, info: string): CallResult {
  * A wait that is given up is no try: the chunk goes back, its place in the line goes to another one.
  */
 async function sendPage(call: NextCall, start: number, parts: SendParts): Promise<Sent> {
-  const waiting = deadline(parts.waitMs, parts.signal);
+  const waiting = deadline(parts.waitMs, [parts.signal, parts.halted]);
   let calls = 0;
   let last: Sent | null = null;
   let { slot } = parts;
@@ -149,18 +151,18 @@ function renewed({ fault }: CallResult, chat: ChatClient): boolean {
   return fault?.kind === 'credentials' && fault.renewable && chat.renewUserSig();
 }
 
-/** A signal that is aborted after `ms`, or with `other`. */
-function deadline(ms: number, other: AbortSignal): { signal: AbortSignal; release: () => void } {
+/** A signal that is aborted after `ms`, or with one of the others. */
+function deadline(ms: number, others: readonly AbortSignal[]): { signal: AbortSignal; release: () => void } {
   const over = new AbortController();
   const end = () => over.abort(new Error('waited too long for a slot'));
   const timer = setTimeout(end, ms);
-  other.addEventListener('abort', end, { once: true });
-  if (other.aborted) end();
+  for (const other of others) other.addEventListener('abort', end, { once: true });
+  if (others.some(({ aborted }) => aborted)) end();
   return {
     signal: over.signal,
     release: () => {
       clearTimeout(timer);
-      other.removeEventListener('abort', end);
+      for (const other of others) other.removeEventListener('abort', end);
     },
   };
 }

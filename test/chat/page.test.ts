@@ -97,6 +97,7 @@ async function get(...bodies: object[]) {
       slot: null,
       mayCall: () => true,
       signal: new AbortController().signal,
+      halted: new AbortController().signal,
       waitMs: 10_000,
       now: () => performance.now(),
     },

@@ -6,6 +6,7 @@ import { DEFAULT_CURVES } from '../../src/domain/backoff.ts';
 import type { OutcomeGroup } from '../../src/domain/outcome.ts';
 import type { Breaker } from '../../src/jobs/breaker.ts';
 import type { CallParts } from '../../src/jobs/call.ts';
+import { Halts } from '../../src/jobs/halts.ts';
 import { createLedger } from '../../src/jobs/ledger.ts';
 import { createLimiter, type Limiter } from '../../src/limiter/limiter.ts';
 import { reportTrouble } from '../../src/jobs/trouble.ts';
@@ -30,8 +31,10 @@ export function callParts(redis: Redis, simulator: SimulatorSettings, given: Par
   const { baseUrl, sdkappid, admin, key } = simulator;
   const limiter = given.limiter ?? freshLimiter(redis);
   const now = () => performance.now();
+  const ledger = createLedger(redis, KEYS);
   return {
-    ledger: createLedger(redis, KEYS),
+    ledger,
+    halts: new Halts(ledger),
     chat: createChatClient({
       baseUrl,
       sdkappid,

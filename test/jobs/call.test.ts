@@ -304,6 +304,35 @@ test('stopped before it was sent: nothing is called or spent, and the chunk is a
   expect((await parts.ledger.status(job.id))?.calls.made).toBe(0);
 });
 
+test.each([
+  { event: 'pause', claim: { kind: 'held' } },
+  { event: 'stop', claim: { kind: 'held' } },
+  { event: 'cancel', claim: { kind: 'cancelled', abandoned: false, notes: '', items: Buffer.from([0, 0]) } },
+] as const)('$event while it waits for its slot: the chunk leaves the line, as it was', async ({ event, claim }) => {
+  // Its first slot is a window away.
+  const limiter = createLimiter({
+    redis: server.redis,
+    app: `halt by ${event}`,
+    command: 'friend_import',
+    rate: { calls: 1, windowMs: 3_600_000 },
+    callTimeoutMs: 2000,
+  });
+  const [job, other] = [await jobOf(`halted-${event}`, ['b', 'c']), await jobOf(`going-${event}`, ['b'])];
+  const abort = new AbortController();
+  const going = callOf(other, { limiterOf: () => limiter }, abort.signal);
+  const waiting = callOf(job, { limiterOf: () => limiter });
+  await until(async () => (await server.redis.hget(`${KEYS.chunkPrefix(job.id)}0`, 'epoch')) === '1');
+  await parts.ledger.steer(job.id, event, '');
+  expect(await waiting).toEqual({ kind: 'again', afterMs: 0 });
+  expect(await parts.ledger.claim(job.id, 0, 1000)).toMatchObject(claim);
+  // The chunk of a job that runs waits on.
+  expect(limiter.state.waiting).toBe(1);
+  abort.abort(new Error('stopped'));
+  await going;
+  expect(await callsSeen()).toBe(0);
+  await limiter.close();
+});
+
 test('waited too long for a slot: the chunk leaves the line, and those behind it are served', async () => {
   // Slower than the chunks' patience: only who leaves the line in time lets others have their slots.
   const limiter = createLimiter({

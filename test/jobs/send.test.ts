@@ -69,6 +69,7 @@ async function sendOne(name: OperationName, given: Partial<SendParts> = {}, onTa
     slot: null,
     mayCall: () => true,
     signal: new AbortController().signal,
+    halted: new AbortController().signal,
     waitMs: 10_000,
     now: () => performance.now(),
     ...given,
