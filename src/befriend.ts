@@ -16,6 +16,7 @@ import type { OperationName } from './domain/operation.ts';
 import type { Prepared } from './intake/prepare.ts';
 import type { Source } from './intake/source.ts';
 import { type Job, JobNotFound, jobOf } from './job.ts';
+import { type Allowance, allow } from './jobs/allowance.ts';
 import { consume, type ConsumeSettings, type Delivery } from './jobs/consume.ts';
 import { createGroups } from './jobs/groups.ts';
 import { fullText, openHome } from './jobs/home.ts';
@@ -91,6 +92,12 @@ export interface Befriend {
   strangers(): Promise<Stranger[]>;
   /** What calls of an operation can expect now: the limit in force, who shares it, what is wrong. */
   outlook(operation: OperationName): Promise<Outlook>;
+  /**
+   * Lowers the calls a second and the calls in flight of an operation, in all processes and while jobs run, or raises them
+   * again; null: as much as the settings give. It lasts until it is changed.
+   * @throws RangeError for less than one call, or more than the settings give
+   */
+  limit(operation: OperationName, allowed: Partial<Allowance>): Promise<void>;
   /**
    * Runs roles in this process until `close` or the returned stop, for all jobs or `only` one. Without a running `call`
    * no job moves.
@@ -190,6 +197,7 @@ export async function openBefriend(options: OpenOptions = {}): Promise<Befriend>
       const outlook = await outlookOf(operation, { redis, keys, ledger, sdkAppId, tuning, wallClock: Date.now });
       return isFull(home) ? { ...outlook, trouble: fullText(home) } : outlook;
     },
+    limit: (operation, allowed) => allow(operation, allowed, { redis, keys, sdkAppId, tuning }),
     work(roles = ROLES, { only } = {}) {
       const chat = () => chatClient(chatOf(config), tuning.callTimeoutMs, tuning.concurrency);
       const admin = config.chat?.admin ?? '';

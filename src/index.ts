@@ -39,6 +39,7 @@ export type { Prepared } from './intake/prepare.ts';
 export type { RejectExample, RejectKind, RejectSummary } from './intake/rejects.ts';
 export type { AccountInput, PairInput, RowInput } from './intake/row.ts';
 export type { Source } from './intake/source.ts';
+export type { Allowance } from './jobs/allowance.ts';
 export { type ConsumeSettings, type Delivery, FellBehind } from './jobs/consume.ts';
 export { HomeError } from './jobs/home.ts';
 export type { Outlook } from './jobs/outlook.ts';

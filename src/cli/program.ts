@@ -6,6 +6,7 @@ import { completionCommand } from './completion-command.ts';
 import { demoCommand } from './demo-command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { jobCommands } from './job-commands.ts';
+import { limitCommand } from './limit-command.ts';
 import { operationCommand } from './operation-command.ts';
 import { retryCommand } from './retry-command.ts';
 import { simulateCommand } from './simulate-command.ts';
@@ -40,7 +41,7 @@ export function createProgram(version: string, exit: (code: number) => void): Co
   };
   const ofFriends = OPERATION_NAMES.filter((operation) => wordsOf(operation).length === 1);
   add('Data:', ...ofFriends.map((operation) => operationCommand(operation, exit)), accountsCommand(exit));
-  add('Jobs:', ...jobCommands(exit), retryCommand(exit));
+  add('Jobs:', ...jobCommands(exit), retryCommand(exit), limitCommand(exit));
   add('Run:', doctorCommand(exit), workerCommand(exit));
   add('Learn:', simulateCommand(exit), demoCommand(exit), completionCommand(exit));
   tellAllProblems(program);

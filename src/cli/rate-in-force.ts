@@ -1,6 +1,7 @@
 import type { JobStatus } from '../domain/job.ts';
 import { sharesOf } from '../domain/shares.ts';
 import type { Throttled } from '../limiter/limiter.ts';
+import { type Allowance, allowedText } from '../jobs/allowance.ts';
 import type { Outlook } from '../jobs/outlook.ts';
 import { duration, plural } from './figures.ts';
 import { wrapped } from './report-text.ts';
@@ -10,7 +11,9 @@ export interface RateInForce {
   /** Calls a second of all jobs of the command: as documented or set, and in force. */
   ceiling: number;
   limit: number;
-  /** Why the limit is below the ceiling: whose calls were too fast, the service's code, how long ago. Null: it is not. */
+  /** What `befriend limit` has set; null: nothing. */
+  allowed: Allowance;
+  /** Why the limit is below that and the ceiling: whose calls were too fast, the service's code, how long ago. Null: it is not. */
   throttled: { whose: Throttled; code: number | null; secondsAgo: number } | null;
   /** Which part of the command's calls the job has, 0 to 1, and beside how many other running jobs. */
   share: number;
@@ -20,13 +23,14 @@ export interface RateInForce {
 }
 
 export function rateInForce(job: string, outlook: Outlook): RateInForce {
-  const { ceiling, limit, throttled, tooFast } = outlook;
+  const { ceiling, limit, allowed, throttled, tooFast } = outlook;
   const { share, beside } = shareIn(job, outlook);
   return {
     ceiling,
     limit: rounded(limit),
+    allowed,
     throttled:
-      isSlowed(outlook) && throttled !== null
+      isThrottled(outlook) && throttled !== null
         ? { whose: throttled, code: tooFast?.code ?? null, secondsAgo: rounded((tooFast?.msAgo ?? 0) / 1000) }
         : null,
     share: rounded(share),
@@ -44,12 +48,22 @@ function shareIn(job: string, { jobs }: Outlook): { share: number; beside: numbe
 }
 
 /** Recovering the last hundredth is nobody's concern. */
-const isSlowed = ({ limit, ceiling }: Outlook): boolean => limit < 0.99 * ceiling;
+const isThrottled = ({ limit, ceiling, allowed }: Outlook): boolean =>
+  limit < 0.99 * Math.min(ceiling, allowed.callsPerSecond ?? ceiling);
 
-/** Why the limit in force is below the ceiling, for a person; null where it is not. */
+/** Why less is called than the ceiling allows, for a person. */
+function reasonsOf(outlook: Outlook): string[] {
+  const set = allowedText(outlook.allowed);
+  return [
+    ...(isThrottled(outlook) ? [tooFastText(outlook)] : []),
+    ...(set === '' ? [] : [`befriend limit allows ${set}`]),
+  ];
+}
+
+/** Why the calls are fewer than the ceiling allows, with the limit in force, for a person; null where they are not. */
 export function slowedText(outlook: Outlook): string | null {
-  if (!isSlowed(outlook)) return null;
-  return `${limitText(outlook)}: ${tooFastText(outlook)}`;
+  const reasons = reasonsOf(outlook);
+  return reasons.length === 0 ? null : `${limitText(outlook)}: ${reasons.join('; ')}`;
 }
 
 function tooFastText({ throttled, tooFast }: Outlook): string {
@@ -59,7 +73,8 @@ function tooFastText({ throttled, tooFast }: Outlook): string {
   return `the service said "too fast"${whom}${code}${ago}, recovering`;
 }
 
-const limitText = ({ limit, ceiling }: Outlook): string => `${limit.toFixed(0)} of ${ceiling.toFixed(0)} calls/s`;
+export const limitText = ({ limit, ceiling }: Outlook): string =>
+  `${limit.toFixed(0)} of ${ceiling.toFixed(0)} calls/s`;
 
 /** That a running job shares the limit, for a person; null where it has all of it. */
 export function sharingText(job: string, outlook: Outlook): string | null {
@@ -82,7 +97,7 @@ export const percent = (share: number): string => `${Math.round(100 * share)} %`
 export function rateLines(job: JobStatus, outlook: Outlook): string[] {
   const { state, priority } = job;
   if (state === 'completed' || state === 'cancelled') return [];
-  const reasons = isSlowed(outlook) ? [tooFastText(outlook)] : [];
+  const reasons = reasonsOf(outlook);
   return [
     ...(outlook.trouble === null ? [] : ['  calls fail', ...wrapped(outlook.trouble)]),
     ...(outlook.heldBack === null ? [] : ['  nothing new is fed', ...wrapped(outlook.heldBack)]),

@@ -50,9 +50,9 @@ export async function examine(parts: DoctorParts): Promise<Group[]> {
   const home = judgeHome(await inspectHome(config.home, parts.processId));
   const machine = [judgeNode(parts.nodeVersion), ...home];
   const canEmbed = home.every(({ level }) => level !== 'problem');
-  const { redis, findings, rate } = await openRedis(read, canEmbed, parts);
+  const { redis, findings, rates } = await openRedis(read, canEmbed, parts);
   try {
-    const limits = [judgeLimit(config.tuning), ...(rate === null ? [] : [rate])];
+    const limits = [judgeLimit(config.tuning), ...rates];
     const api = await examineApi(read, redis, parts);
     return [
       { title: 'Settings', cause: 'setting', findings: [...trouble, ...read.findings, ...odd] },
@@ -84,7 +84,7 @@ async function openRedis({ config, bad }: SettingsRead, canEmbed: boolean, parts
     return examineRedis({ ...parts, config, log: parts.logOf(config) });
   }
   const text = `not looked at: ${badUrl ? 'REDIS_URL' : 'the home'} has to be mended first`;
-  return { redis: null, findings: [{ level: 'warning', area: 'redis', text }], rate: null };
+  return { redis: null, findings: [{ level: 'warning', area: 'redis', text }], rates: [] };
 }
 
 interface ApiExamined {

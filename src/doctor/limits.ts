@@ -1,5 +1,7 @@
 import type { Finding } from '../domain/finding.ts';
 import { FRIEND_CALLS_PER_SECOND } from '../domain/frequency.ts';
+import type { OperationName } from '../domain/operation.ts';
+import { type Allowance, allowedText } from '../jobs/allowance.ts';
 import type { Tuning } from '../jobs/roles.ts';
 
 /** Part of the limit at which the vendor's alarm fires (Chat API 1047/60256). */
@@ -44,6 +46,17 @@ export function judgeRates({ app, commands }: Shares): Finding {
     text: `lowered after throttling: ${reduced.map(([what, share]) => `${what} ${Math.round(share * 100)} %`).join(', ')}`,
     advice: `It recovers by 5 % of the limit a second. If it repeats, somebody else calls: lower ${lower}.`,
   };
+}
+
+/** What an operator has set lasts until somebody lifts it: that must not be forgotten. */
+export function judgeAllowances(allowances: readonly (readonly [OperationName, Allowance])[]): Finding[] {
+  const set = allowances.filter(([, { callsPerSecond, inFlight }]) => callsPerSecond !== null || inFlight !== null);
+  return set.map(([operation, allowed]) => ({
+    level: 'warning',
+    area: 'befriend limit',
+    text: `${operation}: ${allowedText(allowed)} allowed`,
+    advice: `befriend limit ${operation} full --in-flight any lifts it.`,
+  }));
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10;

@@ -1,7 +1,8 @@
 import type { Redis } from 'ioredis';
 import type { Config, Environment } from '../config.ts';
 import type { Finding } from '../domain/finding.ts';
-import { OPERATIONS } from '../domain/operation.ts';
+import { OPERATION_NAMES, type OperationName, OPERATIONS } from '../domain/operation.ts';
+import { type Allowance, allowanceOf } from '../jobs/allowance.ts';
 import { keysOf } from '../jobs/keys.ts';
 import { createLedger } from '../jobs/ledger.ts';
 import { sharesInForce } from '../limiter/in-force.ts';
@@ -13,7 +14,7 @@ import { inspectRedis, judgeRedis } from '../redis/inspect.ts';
 import { refusalOf } from '../redis/refusal.ts';
 import { checkWrite } from '../redis/write-check.ts';
 import { wordsOf } from './group.ts';
-import { judgeRates, type Shares } from './limits.ts';
+import { judgeAllowances, judgeRates, type Shares } from './limits.ts';
 import { judgeBacklog, judgeJobs } from './machine.ts';
 
 export interface RedisParts {
@@ -30,8 +31,8 @@ export interface RedisExamined {
   /** Null where none can be used: then no call is made. To be disconnected. */
   redis: Redis | null;
   findings: Finding[];
-  /** What of the limit is in force; null where that is not known. */
-  rate: Finding | null;
+  /** What of the limits is in force; none where that is not known. */
+  rates: Finding[];
 }
 
 /** Whether the Redis of the settings can do all that a job needs of it. @throws the signal's reason */
@@ -44,16 +45,16 @@ export async function examineRedis(parts: RedisParts): Promise<RedisExamined> {
     const options = { env: { ...env }, log };
     const connecting = url === null ? connectEmbeddedRedis(config.home, options) : connectRedis({ url });
     redis = await unlessAborted(connecting, signal);
-    const { findings, rate } = await examineConnected(redis, address, parts);
+    const { findings, rates } = await examineConnected(redis, address, parts);
     const kind = url === null ? 'a private one in the home' : 'the one of REDIS_URL';
     const all: Finding[] = [{ level: 'ok', area: 'redis', text: kind }, ...findings];
-    if (findings.every(({ level }) => level !== 'problem')) return { redis, findings: all, rate };
+    if (findings.every(({ level }) => level !== 'problem')) return { redis, findings: all, rates };
     redis.disconnect();
-    return { redis: null, findings: all, rate };
+    return { redis: null, findings: all, rates };
   } catch (error) {
     redis?.disconnect();
     signal?.throwIfAborted();
-    return { redis: null, findings: [redisProblem(error)], rate: null };
+    return { redis: null, findings: [redisProblem(error)], rates: [] };
   }
 }
 
@@ -68,15 +69,16 @@ async function examineConnected(
   redis: Redis,
   address: RedisAddress,
   { config: { sdkAppId, tuning }, now, wallClock, signal }: RedisParts,
-): Promise<{ findings: Finding[]; rate: Finding | null }> {
+): Promise<{ findings: Finding[]; rates: Finding[] }> {
   const asked = <T>(answer: Promise<T>): Promise<T> => inTime(answer, { redis, address, signal });
   const findings = judgeRedis(await asked(inspectRedis(redis, now, wallClock)));
   // One that is too old or a replica refuses more than is worth telling.
-  if (sdkAppId === null || findings.some(({ level }) => level === 'problem')) return { findings, rate: null };
+  if (sdkAppId === null || findings.some(({ level }) => level === 'problem')) return { findings, rates: [] };
   findings.push(await asked(writeFinding(redis, keysOf(sdkAppId).writeCheck)));
   findings.push(judgeJobs(await asked(jobsOf(redis, sdkAppId))));
   findings.push(judgeBacklog(await asked(createLedger(redis, keysOf(sdkAppId)).backlog()), tuning));
-  return { findings, rate: judgeRates(await asked(ratesOf(redis, sdkAppId))) };
+  const [rates, allowances] = await asked(Promise.all([ratesOf(redis, sdkAppId), allowancesOf(redis, sdkAppId)]));
+  return { findings, rates: [judgeRates(rates), ...judgeAllowances(allowances)] };
 }
 
 async function writeFinding(redis: Redis, key: string): Promise<Finding> {
@@ -100,4 +102,14 @@ async function ratesOf(redis: Redis, sdkAppId: number): Promise<Shares> {
     app: Math.min(...shares.map(({ app }) => app)),
     commands: Object.fromEntries(names.map((name, n) => [name, shares[n]!.command])),
   };
+}
+
+async function allowancesOf(redis: Redis, sdkAppId: number): Promise<[OperationName, Allowance][]> {
+  const parts = { redis, keys: keysOf(sdkAppId), sdkAppId };
+  return Promise.all(
+    OPERATION_NAMES.map(async (name): Promise<[OperationName, Allowance]> => {
+      const { command } = OPERATIONS[name];
+      return [name, await allowanceOf(command, parts)];
+    }),
+  );
 }

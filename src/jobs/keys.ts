@@ -41,6 +41,8 @@ export interface Keys {
   tooFast(command: string | null): string;
   /** BullMQ's sorted set of a command's chunks that wait out a delay. */
   delayed(command: string): string;
+  /** BullMQ's settings of a command's queue, a hash: `concurrency`, the chunks in hand at most. */
+  queueMeta(command: string): string;
   /** Prefix of the keys of a job's BullMQ jobs. */
   queuePrefix(command: string, id: string): string;
 }
@@ -76,6 +78,7 @@ export function keysOf(sdkappid: number): Keys {
     chunkPrefix: (id) => `${app}:chunk:${id}:`,
     tooFast: (command) => `${app}:too-fast${command === null ? '' : `:${command}`}`,
     delayed: (command) => `${app}:${command}:delayed`,
+    queueMeta: (command) => `${app}:${command}:meta`,
     queuePrefix: (command, id) => `${app}:${command}:${id}.`,
   };
 }

@@ -4,6 +4,7 @@ import { ceilingOf, type Limits } from '../domain/frequency.ts';
 import { type OperationName, OPERATIONS } from '../domain/operation.ts';
 import { sharesInForce, unansweredCalls } from '../limiter/in-force.ts';
 import type { Throttled } from '../limiter/limiter.ts';
+import { type Allowance, allowanceOf } from './allowance.ts';
 import type { Keys } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { lastDelayMs } from './queue.ts';
@@ -14,9 +15,11 @@ import { tooFastCode, troubleOf } from './trouble.ts';
 export interface Outlook {
   /** The documented or configured limit of its command, or the app's where that is less. Calls a second. */
   ceiling: number;
-  /** The limit in force: below the ceiling for a while after the service said "too fast". */
+  /** The limit in force: what an operator allows, and less for a while after the service said "too fast". */
   limit: number;
-  /** Whose calls the service found too fast, where the limit in force is below the ceiling. */
+  /** What an operator allows of the command. */
+  allowed: Allowance;
+  /** Whose calls the service found too fast, where the limit is lower for that. */
   throttled: Throttled | null;
   /** The last "too fast" of that limit: the service's code, where it is known yet, and how long ago. Null as above. */
   tooFast: { code: number | null; msAgo: number } | null;
@@ -50,8 +53,9 @@ export async function outlookOf(
   const { command } = OPERATIONS[operation];
   const ceiling = ceilingOf(command, tuning);
   const own = ceilingOf(command, { ...tuning, appCallsPerSecond: null });
-  const [shares, delayMs, unanswered, trouble, heldBack, active] = await Promise.all([
+  const [shares, allowed, delayMs, unanswered, trouble, heldBack, active] = await Promise.all([
     sharesInForce(redis, sdkAppId, command),
+    allowanceOf(command, { redis, keys, sdkAppId }),
     lastDelayMs(redis, keys, command, wallClock()),
     unansweredCalls(redis, sdkAppId, command),
     quietOf(redis, keys).then((quiet) => quiet ?? troubleOf(redis, keys, command)),
@@ -63,11 +67,12 @@ export async function outlookOf(
     active.filter((job) => job !== null),
   );
   const inForce = { command: own * shares.command, app: ceiling * shares.app };
-  const limit = Math.min(inForce.command, inForce.app);
-  const throttled = limit === ceiling ? null : limit < inForce.app ? 'command' : 'app';
+  const most = Math.min(ceiling, allowed.callsPerSecond ?? ceiling);
+  const limit = Math.min(most, inForce.command, inForce.app);
+  const throttled = limit === most ? null : limit < inForce.app ? 'command' : 'app';
   const tooFast = throttled && {
     code: await tooFastCode(redis, keys, throttled === 'app' ? null : command),
     msAgo: shares.saidMsAgo[throttled] ?? 0,
   };
-  return { ceiling, limit, throttled, tooFast, jobs, lastDelayMs: delayMs, unanswered, heldBack, trouble };
+  return { ceiling, limit, allowed, throttled, tooFast, jobs, lastDelayMs: delayMs, unanswered, heldBack, trouble };
 }

@@ -14,19 +14,22 @@ export interface SharesInForce {
   app: number;
   /** How long ago it was said last, in ms; null: never. */
   saidMsAgo: { command: number | null; app: number | null };
+  /** Calls a second that an operator allows of the command; null: all that its limit gives. */
+  allowedPerSecond: number | null;
 }
 
 /** The shares of a command and its app. Looks only; the limiter itself applies the same arithmetic at the next lease. */
 export async function sharesInForce(redis: Redis, app: number | string, command: string): Promise<SharesInForce> {
   const [state, , appState] = keysOf(app, command);
   const [own, whole, [seconds, micros]] = await Promise.all([
-    redis.hmget(state, 'rate', 'reducedAt'),
+    redis.hmget(state, 'rate', 'reducedAt', 'allowed'),
     redis.hmget(appState, 'rate', 'reducedAt'),
     redis.time(),
   ]);
   const now = Number(seconds) * 1e6 + Number(micros);
   const saidMsAgo = { command: msAgo(own, now), app: msAgo(whole, now) };
-  return { command: shareOf(own, now), app: shareOf(whole, now), saidMsAgo };
+  const allowedPerSecond = own[2] ? Number(own[2]) : null;
+  return { command: shareOf(own, now), app: shareOf(whole, now), saidMsAgo, allowedPerSecond };
 }
 
 function msAgo([, reducedAt]: (string | null)[], now: number): number | null {

@@ -19,7 +19,8 @@
                            time of the last slot · smooth: of the next one in a line that is even · from: no slot before · rate: rate in force after the last reduction
                            (ppm of the ceiling) · reducedId: last slot granted before it · reducedAt · attached: an
                            interactive caller is, until then · turn: when the last of those cut short is to come again
-                           · loss: the longest that was said since the state began
+                           · loss: the longest that was said since the state began · allowed: calls a second that an
+                           operator allows; absent: all that there are
   KEYS[2]  tokens of the command, a sorted set   slot id -> upper bound of its call (us), and 'origin' -> 0 to notice a
                            lost key
   KEYS[3]  state of the app, the same   and next: id of the next slot. Without a limit only next, the reduction, and
@@ -90,7 +91,7 @@ end
 
 local function open(state, tokens, calls, throttled)
   local kept = redis.call('HMGET', state, 'run', 'since', 'last', 'from', 'rate', 'reducedId', 'reducedAt', 'next',
-    'attached', 'turn', 'loss', 'smooth')
+    'attached', 'turn', 'loss', 'smooth', 'allowed')
   return {
     state = state,
     tokens = tokens,
@@ -109,6 +110,8 @@ local function open(state, tokens, calls, throttled)
     turn = tonumber(kept[10]) or 0,
     loss = tonumber(kept[11]) or 0,
     smooth = tonumber(kept[12]) or 0,
+    -- ppm of the ceiling: of calls a second, since a second has as many us.
+    allowed = kept[13] and math.max(1, math.floor(kept[13] * window / calls)) or FULL,
   }
 end
 
@@ -168,9 +171,10 @@ end
 
 -- Throttling: half the rate, once for all the slots granted before the last reduction.
 for _, bucket in ipairs({ command, app }) do
-  bucket.rate = math.min(FULL, math.floor(bucket.rate + RECOVERY * math.max(0, now - bucket.reducedAt)))
+  local recovered = math.floor(bucket.rate + RECOVERY * math.max(0, now - bucket.reducedAt))
+  bucket.rate = math.min(FULL, bucket.allowed, recovered)
   if bucket.throttled > bucket.reducedId then
-    bucket.rate = math.max(LEAST, math.floor(bucket.rate / 2))
+    bucket.rate = math.max(math.min(LEAST, bucket.rate), math.floor(bucket.rate / 2))
     redis.call('HSET', bucket.state, 'rate', bucket.rate, 'reducedId', int(nextId - 1), 'reducedAt', int(now))
   end
 end

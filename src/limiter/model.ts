@@ -15,6 +15,8 @@ export interface BucketState {
   attached: number;
   turn: number;
   loss: number;
+  /** Calls a second that an operator allows; null: all that there are. */
+  allowed: number | null;
   /** Slot id → upper bound of when its call arrived. */
   tokens: Map<number, number>;
 }
@@ -44,6 +46,7 @@ export const EMPTY_BUCKET: BucketState = {
   attached: 0,
   turn: 0,
   loss: 0,
+  allowed: null,
   tokens: new Map(),
 };
 
@@ -107,8 +110,10 @@ export function modelLease(
   if (appCalls > 0) for (const id of request.returned) app.coming.delete(id);
 
   let id = nextId ?? now;
-  const commandRate = slow(command, request.throttled, { now, id });
-  const appRate = slow(app, request.appThrottled, { now, id });
+  const windowMicros = micros(timing.rate.windowMs);
+  const most = command.allowed === null ? FULL : Math.floor((command.allowed * windowMicros) / timing.rate.calls);
+  const commandRate = slow(command, request.throttled, { now, id, most: Math.max(1, most) });
+  const appRate = slow(app, request.appThrottled, { now, id, most: FULL });
   const rate = Math.min(commandRate, appRate);
   const reach = micros(timing.reachMs);
   const horizon = micros(timing.horizonMs);
@@ -122,7 +127,6 @@ export function modelLease(
   const lease: Lease = { now, since: since(), rate, appRate, following: 0, turn: 0, slots: [] };
   if (request.want === 0) return { state: { command, app, nextId }, lease };
 
-  const windowMicros = micros(timing.rate.windowMs);
   const round = windowMicros + micros(timing.marginMs);
   for (const { tokens } of buckets) {
     for (const [token, at] of tokens) if (at <= now - 2 * round) tokens.delete(token);
@@ -208,12 +212,16 @@ function largestFirst(bounds: Iterable<number>): number[] {
   return [...bounds].toSorted((a, b) => b - a);
 }
 
-/** The rate in force, after what was said of "too fast". */
-function slow(bucket: BucketState, throttled: number, { now, id }: { now: number; id: number }): number {
+/** The rate in force, after what was said of "too fast", `most` at most. */
+function slow(
+  bucket: BucketState,
+  throttled: number,
+  { now, id, most }: { now: number; id: number; most: number },
+): number {
   const recovered = Math.floor(bucket.rate + 0.05 * Math.max(0, now - bucket.reducedAt));
-  const rate = Math.min(FULL, recovered);
+  const rate = Math.min(FULL, most, recovered);
   if (throttled <= bucket.reducedId) return rate;
-  bucket.rate = Math.max(LEAST, Math.floor(rate / 2));
+  bucket.rate = Math.max(Math.min(LEAST, rate), Math.floor(rate / 2));
   bucket.reducedId = id - 1;
   bucket.reducedAt = now;
   return bucket.rate;

@@ -16,6 +16,7 @@ const jobWith = (given: { made?: number; retried?: number; closed?: number; stat
 const outlook = (jobs: Outlook['jobs'] = [], given: Partial<Outlook> = {}): Outlook => ({
   ceiling: 200,
   limit: 200,
+  allowed: { callsPerSecond: null, inFlight: null },
   throttled: null,
   tooFast: null,
   jobs,
@@ -102,6 +103,11 @@ test.each([
     'a lowered limit',
     { limit: 100, throttled: 'command' as const, tooFast: { code: 60007, msAgo: 11_400 } },
     '100 of 200 calls/s: the service said "too fast" (60007) 12 s ago, recovering',
+  ],
+  [
+    'a limit that an operator has lowered',
+    { limit: 100, allowed: { callsPerSecond: 100, inFlight: 8 } },
+    '100 of 200 calls/s: befriend limit allows 100 calls/s, 8 in flight',
   ],
   [
     'a lowered limit of the app, whose code is forgotten',

@@ -73,7 +73,14 @@ test('an import is not stuck behind a night job that has filled window and hands
     textOf('jobs', '--json'),
   ]);
   expect(ofNight.rate).toMatchObject({ ceiling: 100, limit: 100, share: 0.2, beside: 1 });
-  expect(ofMine.rate).toEqual({ ceiling: 100, limit: 100, throttled: null, share: 0.8, beside: 1 });
+  expect(ofMine.rate).toEqual({
+    ceiling: 100,
+    limit: 100,
+    allowed: { callsPerSecond: null, inFlight: null },
+    throttled: null,
+    share: 0.8,
+    beside: 1,
+  });
   expect(ofMine.priority).toBe('normal');
   expect(text).toContain(
     "  limit    100 of 100 calls/s\n  share    80 % of its command's calls, beside 1 running job; priority normal\n",

@@ -42,6 +42,7 @@ const RUN_ELSEWHERE: [command: RegExp, file: string, words: string][] = [
   [/^befriend status \S+ --watch$/, 'test/guarantees/g1-limit.test.ts', "'--watch'"],
   [/^befriend pause \S+$/, 'test/guarantees/g4-totals.test.ts', "run('pause', job)"],
   [/^befriend priority \S+ \S+$/, 'test/cli/shares.test.ts', "run('priority', one, 'low')"],
+  [/^befriend limit( import .+)?$/, 'test/cli/limit.test.ts', "run('limit', 'import', 'full', '--in-flight', '3')"],
   [/^befriend results \S+ --status failed$/, 'test/end-to-end.test.ts', "'--status', 'failed'"],
   [/^befriend doctor$/, 'test/docs/tutorial.test.ts', 'runsAsItStands'],
   [/^befriend retry \S+ --detach$/, 'test/cli/retry.test.ts', "'retry', parent, '--detach'"],

@@ -3,7 +3,7 @@ import type { EndpointFacts } from '../../src/chat/endpoint.ts';
 import { makeUserSig } from '../../src/chat/usersig.ts';
 import { judgeAnswers, judgeEndpoint, judgeProbes, judgeUserSig } from '../../src/doctor/api.ts';
 import { causeOf, type Group } from '../../src/doctor/group.ts';
-import { judgeLimit, judgeRates } from '../../src/doctor/limits.ts';
+import { judgeAllowances, judgeLimit, judgeRates } from '../../src/doctor/limits.ts';
 import { judgeBacklog, judgeHome, judgeJobs, judgeNode } from '../../src/doctor/machine.ts';
 import { readSettings } from '../../src/doctor/settings.ts';
 import { doctorText } from '../../src/doctor/text.ts';
@@ -130,6 +130,14 @@ describe('limits', () => {
     const all = judgeRates({ app: 0.25, commands: { a: 1, b: 0.5 } });
     expect(all).toMatchObject({ text: 'lowered after throttling: all commands 25 %, b 50 %' });
     expect(all.advice).toContain('lower CHAT_APP_CALLS_PER_SECOND (the service said 60011');
+  });
+
+  test('what an operator has set, and only that', () => {
+    const all = { callsPerSecond: null, inFlight: null };
+    expect(judgeAllowances([['import', all]])).toEqual([]);
+    expect(judgeAllowances([['import', { callsPerSecond: 50, inFlight: 3 }]])).toMatchObject([
+      { level: 'warning', text: 'import: 50 calls/s, 3 in flight allowed' },
+    ]);
   });
 
   test('the limit of the whole app is told where it is set', () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { CallResult } from '../../src/chat/classify.ts';
+import { allow } from '../../src/jobs/allowance.ts';
 import { createLedger } from '../../src/jobs/ledger.ts';
 import { outlookOf } from '../../src/jobs/outlook.ts';
 import { openQueue } from '../../src/jobs/queue.ts';
@@ -53,6 +54,7 @@ test('running jobs of the same command share the limit; others and paused ones d
   expect(rest).toEqual({
     ceiling: 150,
     limit: 150,
+    allowed: { callsPerSecond: null, inFlight: null },
     throttled: null,
     tooFast: null,
     lastDelayMs: 0,
@@ -60,6 +62,22 @@ test('running jobs of the same command share the limit; others and paused ones d
     heldBack: null,
     trouble: null,
   });
+});
+
+test('what an operator allows lowers the limit, and "too fast" what is left of it', async () => {
+  const asked = parts();
+  await allow('import', { callsPerSecond: 60, inFlight: 5 }, asked);
+  const allowed = { callsPerSecond: 60, inFlight: 5 };
+  expect(await outlookOf('import', parts())).toMatchObject({ ceiling: 150, limit: 60, allowed, throttled: null });
+  expect(await outlookOf('check', parts())).toMatchObject({ limit: 150, allowed: { callsPerSecond: null } });
+  const [state] = keysOf(APP, 'friend_import');
+  const [seconds] = await server.redis.time();
+  // Not yet recovering.
+  await server.redis.hset(state, { rate: 100_000, reducedAt: `${Number(seconds) + 1000}000000` });
+  expect(await outlookOf('import', parts())).toMatchObject({ limit: 15, throttled: 'command' });
+  await allow('import', { callsPerSecond: null, inFlight: null }, asked);
+  expect(await outlookOf('import', parts())).toMatchObject({ allowed: { callsPerSecond: null, inFlight: null } });
+  await expect(allow('import', { callsPerSecond: 151 }, asked)).rejects.toThrow(RangeError);
 });
 
 describe('the limit in force is the least of the command and of the app, with whose it is', () => {

@@ -15,6 +15,7 @@ test('limits nobody used or throttled are whole', async () => {
     command: 1,
     app: 1,
     saidMsAgo: { command: null, app: null },
+    allowedPerSecond: null,
   });
 });
 

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { setAllowed } from '../../src/limiter/allowed.ts';
 import { argsOf, keysOf, lease, type Lease, type LeaseRequest, type LimiterKeys } from '../../src/limiter/bucket.ts';
 import {
   type AppState,
@@ -41,10 +42,13 @@ class Twin {
   now = 0;
   state: LimiterModel = EMPTY_MODEL;
   readonly timing: Timing;
+  readonly app: string;
+  readonly command = uniqueCommand();
 
   constructor(timing: Timing, app = uniqueCommand()) {
     this.timing = timing;
-    this.keys = keysOf(app, uniqueCommand());
+    this.app = app;
+    this.keys = keysOf(app, this.command);
   }
 
   async lease(request: Partial<LeaseRequest>, timing = this.timing): Promise<{ real: Lease; model: Lease }> {
@@ -55,6 +59,10 @@ class Twin {
     this.now = real.now;
     this.ids.push(...real.slots.map((slot) => slot.id));
     return { real, model: model.lease };
+  }
+
+  leaseAlone(request: Partial<LeaseRequest>): Promise<Lease> {
+    return lease(server.redis, this.keys, this.timing, { ...nothing, ...request });
   }
 
   /** What Redis holds now, as the model would say it. */
@@ -90,6 +98,7 @@ async function storedBucket(stateKey: string, tokensKey: string): Promise<Bucket
     attached: number('attached', 0),
     turn: number('turn', 0),
     loss: number('loss', 0),
+    allowed: hash.allowed === undefined ? null : Number(hash.allowed),
     tokens,
   };
 }
@@ -127,6 +136,12 @@ const step = fc.record({
   lossMs: fc.constantFrom(0, 0, 0, 4),
   pauseMs: fc.constantFrom(0, 0, 0, 1, 4),
   hit: fc.constantFrom('command' as const, 'app' as const),
+  /** Calls a second that an operator allows from now on, less or more than there are; null: all that there are. */
+  allow: fc.oneof(
+    { weight: 8, arbitrary: fc.constant(undefined) },
+    { weight: 1, arbitrary: fc.double({ min: 0.001, max: 1500, noNaN: true }) },
+    { weight: 1, arbitrary: fc.constant(null) },
+  ),
   fault: fc.constantFrom(
     ...(['none', 'none', 'none', 'none', 'none', 'none', 'forget', 'state lost', 'tokens lost', 'clock back'] as const),
   ),
@@ -154,7 +169,7 @@ test('the script grants what the model grants to two commands of an app, and kee
       });
       let shared: Pick<LimiterModel, 'app' | 'nextId'> = EMPTY_MODEL;
       for (const { who, pick, lateMs, giveBack, throttled, appThrottled, unaware, pauseMs, ...more } of steps) {
-        const { hit, fault, patienceMs, lossMs: longer, ...ask } = more;
+        const { hit, fault, patienceMs, lossMs: longer, allow, ...ask } = more;
         block(pauseMs);
         const twin = twins[who]!;
         const timing = { ...twin.timing, lossMs: lossMs + longer, ...(unaware && { appCalls: 0 }) };
@@ -178,6 +193,10 @@ test('the script grants what the model grants to two commands of an app, and kee
         if (fault === 'clock back') {
           await server.redis.hset(stateKey, { last: '4000000000000000' });
           change({ last: 4e15 });
+        }
+        if (allow !== undefined) {
+          await setAllowed(server.redis, app, twin.command, allow);
+          twin.state = { ...twin.state, command: { ...twin.state.command, allowed: allow } };
         }
         const bound = timing.appCalls > 0 ? [twin.state.command, twin.state.app] : [twin.state.command];
         const request = {
@@ -256,6 +275,24 @@ describe('one bucket, by hand', () => {
     const [first] = (await twin.lease({ want: 1 })).real.slots;
     const again = (await twin.lease({ want: 1, returned: new Set([first!.id]) })).real.slots;
     expect(again[0]!.at - first!.at).toBe(1_000_000);
+  });
+
+  test('what an operator allows spaces the slots, is no more than the ceiling, and is halved by throttling', async () => {
+    const twin = await bucket(100, 1000);
+    const allow = (callsPerSecond: number | null) => setAllowed(server.redis, twin.app, twin.command, callsPerSecond);
+    await allow(20);
+    const lowered = (await twin.leaseAlone({ want: 3 })).slots.map(({ at }) => at);
+    expect([lowered[1]! - lowered[0]!, lowered[2]! - lowered[1]!]).toEqual([50_000, 50_000]);
+    await allow(1000);
+    expect((await twin.leaseAlone({})).rate).toBe(1_000_000);
+    await allow(0.5);
+    const [first, second] = (await twin.leaseAlone({ want: 2 })).slots;
+    expect(second!.at - first!.at).toBe(2_000_000);
+    await allow(50);
+    expect((await twin.leaseAlone({ throttled: first!.id })).rate).toBe(250_000);
+    await allow(null);
+    await server.redis.hset(twin.keys[0], { reducedAt: '0' });
+    expect((await twin.leaseAlone({})).rate).toBe(1_000_000);
   });
 
   test('throttling halves the rate once for all slots granted before, and the ceiling is never passed', async () => {
