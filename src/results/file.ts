@@ -49,7 +49,7 @@ const EMPTY: Boundary = { position: START, offset: 0 };
 export async function openResultsFile(dir: string): Promise<ResultsFile> {
   const results = await openOrCreate(join(dir, RESULTS_FILE));
   const indexPath = join(dir, INDEX_FILE);
-  await repairIndex(indexPath);
+  await repairIndex(indexPath, (await results.stat()).size);
   let end = await lastBoundary(indexPath, results);
 
   return {
@@ -120,11 +120,16 @@ async function writeAll(file: FileHandle, bytes: Buffer, offset: number): Promis
   }
 }
 
-/** Makes the index when there is none; takes off a torn last line, which would become part of the next one. */
-async function repairIndex(path: string): Promise<void> {
+/**
+ * Makes the index when there is none; takes off a torn last line, which would become part of the next one, and
+ * boundaries that the results file does not reach: once another generation is written there, they would mean nothing.
+ */
+async function repairIndex(path: string, size: number): Promise<void> {
   await appendFile(path, '', { flush: true, mode: PRIVATE_FILE });
   const text = await readFile(path, 'utf8');
-  if (text !== '' && !text.endsWith('\n')) await replaceIndex(path, await boundaries(path));
+  const reached = (await boundaries(path)).filter(({ offset }) => offset <= size);
+  const whole = reached.length === text.split('\n').length - 1;
+  if (!whole || !(text === '' || text.endsWith('\n'))) await replaceIndex(path, reached);
 }
 
 let replaced = 0;

@@ -1,8 +1,10 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { JobDescriptor } from '../domain/job.ts';
-import { type ParsedEntry, parseEntry, type StreamEntry } from './entry.ts';
+import { continuing } from './continue.ts';
+import type { ParsedEntry, StreamEntry } from './entry.ts';
 import { openResultsFile, type ResultsFile } from './file.ts';
+import { type HomeLock, lockHome } from './home-lock.ts';
 import { type LineContext, lineContextOf, linesOf } from './lines.ts';
 import { comparePositions, formatPosition, parsePosition, type Position } from './position.ts';
 
@@ -28,6 +30,7 @@ export interface RecorderOptions {
   ledger: RecorderLedger;
   resultsKey: (job: string) => string;
   jobKey: (job: string) => string;
+  home: string;
   /** The job's folder in this home, or null when the job is another home's. */
   folderOf: (job: string) => Promise<string | null>;
   /** ISO 8601. */
@@ -58,9 +61,12 @@ interface Sink {
 
 /**
  * Moves outcomes from the results streams to the results files until stopped: read, write, sync, trim. Says of a job
- * that it is over once every outcome is durable. Resumes anywhere: the file knows how far it got.
+ * that it is over once every outcome is durable. Resumes anywhere: the file knows how far it got. Of several recorders
+ * of a home one works and the others wait for its end.
  */
 export async function runRecorder(options: RecorderOptions, signal: AbortSignal): Promise<void> {
+  const lock = await waitForLock(options, signal);
+  if (lock === null) return;
   const sinks = new Map<string, Sink>();
   const { log } = options;
   try {
@@ -82,7 +88,20 @@ export async function runRecorder(options: RecorderOptions, signal: AbortSignal)
     await deliverRest(sinks, options);
   } finally {
     await dropAll(sinks);
+    await lock.giveUp();
   }
+}
+
+async function waitForLock({ home, log }: RecorderOptions, signal: AbortSignal): Promise<HomeLock | null> {
+  while (!signal.aborted) {
+    try {
+      return await lockHome(home, log, signal);
+    } catch (error) {
+      log.error({ err: error }, 'recorder: trying again');
+      await pause(RETRY_MS, signal);
+    }
+  }
+  return null;
 }
 
 /** What the callers recorded last, so that file and ledger agree when this process stops. Not without Redis. */
@@ -152,8 +171,15 @@ async function deliver(
 }
 
 async function deliverJob(job: string, sink: Sink, entries: StreamEntry[], options: RecorderOptions): Promise<void> {
-  const { log } = options;
-  const run = await continuing(job, sink, entries, options);
+  const { redis, resultsKey, jobKey, log } = options;
+  const run = await continuing(sink.file, entries, {
+    job,
+    forkOf: async (generation) => parsePosition((await redis.hget(jobKey(job), `before:${generation}`)) ?? '0-0'),
+    onCutBack(from, to) {
+      sink.kept = [];
+      log.warn({ job, from: formatPosition(from), to: formatPosition(to) }, 'recorder: Redis lost a tail; cut back');
+    },
+  });
   if (run.length === 0) return;
   const lines = run.map(({ entry }) => linesOf(sink.context, entry)).join('');
   const end = (run.at(-1) as ParsedEntry).position;
@@ -186,54 +212,6 @@ async function trim(job: string, { kept }: Sink, { redis, ledger, resultsKey }: 
 /** Lets go of jobs that are over once their durable groups have all. */
 async function release({ ledger }: RecorderOptions): Promise<void> {
   for (const job of await ledger.held()) await ledger.release(job);
-}
-
-/**
- * The entries that continue the file without a gap. A new generation that forked before the file's end means that
- * the server lost a tail: the file is cut back, and the stream is read again from there.
- */
-async function continuing(
-  job: string,
-  sink: Sink,
-  entries: StreamEntry[],
-  { redis, jobKey, log }: RecorderOptions,
-): Promise<ParsedEntry[]> {
-  const run: ParsedEntry[] = [];
-  let last = sink.file.position;
-  for (const raw of entries) {
-    const parsed = parseEntry(raw);
-    const { position } = parsed;
-    if (position.generation !== last.generation) {
-      // Within the batch the fork is looked at in the next read, so that a batch is of one generation.
-      if (run.length > 0) return run;
-      const before = await redis.hget(jobKey(job), `before:${position.generation}`);
-      const fork = parsePosition(before ?? '0-0');
-      if (comparePositions(fork, last) < 0) {
-        log.warn(
-          { job, from: formatPosition(last), to: formatPosition(fork) },
-          'recorder: Redis lost a tail; cut back',
-        );
-        sink.kept = [];
-        await sink.file.cutBack(fork, position.generation);
-        return [];
-      }
-      if (comparePositions(fork, last) > 0) return lost(job, sink, last, position);
-    }
-    if (position.sequence !== last.sequence + 1) return run.length > 0 ? run : lost(job, sink, last, position);
-    run.push(parsed);
-    last = position;
-  }
-  return run;
-}
-
-/** The stream begins after the file's end: another recorder was faster and trimmed it, or entries are gone. */
-async function lost(job: string, sink: Sink, last: Position, next: Position): Promise<never[]> {
-  await sink.file.refresh();
-  if (comparePositions(sink.file.position, last) > 0) return [];
-  throw new Error(
-    `job ${job}: the results stream goes on at ${formatPosition(next)}, the results file ends at ` +
-      `${formatPosition(last)}: the outcomes between are in neither. Was the results file or its index replaced?`,
-  );
 }
 
 async function finishJobs(sinks: Map<string, Sink>, options: RecorderOptions): Promise<void> {

@@ -74,6 +74,17 @@ test('a results file shorter than its index says goes on from the last boundary 
   await again.close();
 });
 
+test('boundaries beyond the end of a shorter file are forgotten: another generation may be written there', async () => {
+  folder = await folderWith([1, 5, 9]);
+  truncateSync(folder.results, 6);
+  const file = await openResultsFile(folder.dir);
+  await file.append('new\n', at(8, 2));
+  await file.cutBack(at(7, 2), 3);
+  expect(file.position).toEqual(at(5));
+  await file.close();
+  expect(folder.text()).toBe('#1\n#5\n');
+});
+
 test.each([
   { fork: at(5), kept: [1, 5] },
   { fork: at(6), kept: [1, 5] },

@@ -39,6 +39,7 @@ export function recorderBench(): RecorderBench {
   const folders = new Map<string, Folder>();
   const logged: string[] = [];
   const running = new Set<() => Promise<void>>();
+  const home = makeFolder();
 
   beforeAll(async () => {
     server = await testRedis();
@@ -51,7 +52,10 @@ export function recorderBench(): RecorderBench {
     logged.length = 0;
     await server.redis.flushall();
   });
-  afterAll(() => server.close());
+  afterAll(async () => {
+    await server.close();
+    home.remove();
+  });
 
   const statusOf = ({ job }: JobInHome) => ledger.status(job.id);
   return {
@@ -75,6 +79,7 @@ export function recorderBench(): RecorderBench {
           ledger,
           resultsKey: KEYS.results,
           jobKey: KEYS.job,
+          home: home.dir,
           folderOf: async (job) => folders.get(job)?.dir ?? null,
           at: () => AT,
           log,

@@ -16,8 +16,9 @@ export interface Folder {
 
 const textOf = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
 
-export function makeFolder(): Folder {
-  const dir = mkdtempSync(join(tmpdir(), 'befriend-results-'));
+export const makeFolder = (): Folder => folderAt(mkdtempSync(join(tmpdir(), 'befriend-results-')));
+
+export function folderAt(dir: string): Folder {
   const results = join(dir, RESULTS_FILE);
   const index = join(dir, 'results.index');
   return {
