@@ -7,6 +7,7 @@ import { userSigProblems } from './chat/usersig-check.ts';
 import { scrub, Secret } from './domain/secret.ts';
 import type { Tuning } from './jobs/roles.ts';
 import type { LogLevel } from './log.ts';
+import { secretsIn } from './redis/route.ts';
 import { SETTING_NAMES, type Setting, SETTINGS, type SettingName } from './settings.ts';
 
 export { SETTING_NAMES, SETTINGS, type SettingName } from './settings.ts';
@@ -132,10 +133,7 @@ export function checkUserSig({ chat: { credentials, sdkAppId, admin } }: CallCon
 /** Every secret of a configuration, to be hidden in the log wherever it appears. */
 export function secretsOf({ redisUrl, chat }: Config): Secret[] {
   const secrets = chat === null ? [] : Object.values(chat.credentials as Record<string, Secret>);
-  if (redisUrl !== null) {
-    const { password } = new URL(redisUrl.reveal());
-    if (password !== '') secrets.push(new Secret(decodeURIComponent(password)));
-  }
+  if (redisUrl !== null) secrets.push(...secretsIn(redisUrl.reveal()).map((secret) => new Secret(secret)));
   return secrets;
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { checkBaseUrl, isRegion, REGIONS, type Region } from './chat/regions.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
+import { routeOf, URL_FORMS } from './redis/route.ts';
 
 /** One environment variable: the source of its check and of its documentation. */
 export interface Setting<T> {
@@ -41,15 +42,8 @@ function number(min: number, max: number, setting: Omit<Setting<number>, 'schema
 }
 
 function isRedisUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const { protocol, pathname, username, password } = new URL(value);
-  return /^rediss?:$/.test(protocol) && /^(\/\d{0,5})?$/.test(pathname) && decodes(username + password);
-}
-
-/** A stray % in a password must be written as %25. */
-function decodes(encoded: string): boolean {
   try {
-    decodeURIComponent(encoded);
+    routeOf(value);
     return true;
   } catch {
     return false;
@@ -61,7 +55,7 @@ export const SETTINGS = {
   REDIS_URL: text(
     {
       description: 'The Redis (6.2 or later) or Valkey to use. Absent: befriend starts a private one in its home',
-      expected: 'redis://[user:password@]host[:port][/db] or rediss://…',
+      expected: URL_FORMS,
       secret: true,
     },
     isRedisUrl,

@@ -35,6 +35,9 @@ export interface RedisExamined {
   rates: Finding[];
 }
 
+const keyOf = ({ sdkAppId }: Config): string | undefined =>
+  sdkAppId === null ? undefined : keysOf(sdkAppId).writeCheck;
+
 /** Whether the Redis of the settings can do all that a job needs of it. @throws the signal's reason */
 export async function examineRedis(parts: RedisParts): Promise<RedisExamined> {
   const { config, env, log, signal } = parts;
@@ -43,7 +46,8 @@ export async function examineRedis(parts: RedisParts): Promise<RedisExamined> {
   let redis: Redis | null = null;
   try {
     const options = { env: { ...env }, log };
-    const connecting = url === null ? connectEmbeddedRedis(config.home, options) : connectRedis({ url });
+    const connecting =
+      url === null ? connectEmbeddedRedis(config.home, options) : connectRedis({ url, key: keyOf(config) });
     redis = await unlessAborted(connecting, signal);
     const { findings, rates } = await examineConnected(redis, address, parts);
     const kind = url === null ? 'a private one in the home' : 'the one of REDIS_URL';

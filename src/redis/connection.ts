@@ -1,10 +1,14 @@
 import { isIP } from 'node:net';
 import { Redis, type RedisOptions } from 'ioredis';
-import { greet } from './greet.ts';
-import type { Door } from './talk.ts';
+import { greet, type Obstacle } from './greet.ts';
+import { findMaster, following } from './master.ts';
+import { doorTo, doorToSeed, type Route, routeOf, shownUrl } from './route.ts';
 
-/** Where a Redis is: a URL (`redis://`, `rediss://`) or the unix socket of an embedded server. */
-export type RedisAddress = { url: string } | { socket: string };
+/**
+ * Where a Redis is: a URL in one of the forms of route.ts, or the unix socket of an embedded server. Of a cluster `key`,
+ * any of the app's, tells which node is meant.
+ */
+export type RedisAddress = { url: string; key?: string } | { socket: string };
 
 /** Redis could not be reached, or is not one that befriend can use. The text says what to do. */
 export class RedisError extends Error {
@@ -18,7 +22,8 @@ const retryStrategy = (times: number): number => Math.min(1000, 50 * times);
 export function connectionOptions(address: RedisAddress): RedisOptions {
   const common: RedisOptions = { maxRetriesPerRequest: null, retryStrategy, lazyConnect: true };
   if ('socket' in address) return { ...common, path: address.socket };
-  const { host, port, tls, username, password, db } = doorOf(address.url);
+  const route = routeOf(address.url);
+  const { host, port, tls, username, password, db } = doorTo(route, route.seeds[0]!);
   return {
     ...common,
     host,
@@ -28,20 +33,32 @@ export function connectionOptions(address: RedisAddress): RedisOptions {
     ...(db !== 0 && { db }),
     // An IP address is no server name: Node would warn.
     ...(tls && { tls: isIP(host) === 0 ? { servername: host } : {} }),
+    ...(route.kind !== 'server' && following(route, address.key)),
   };
 }
 
-function doorOf(address: string): Door {
-  const url = new URL(address);
-  return {
-    host: url.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
-    port: url.port === '' ? 6379 : Number(url.port),
-    tls: url.protocol === 'rediss:',
-    ...(url.username !== '' && { username: decodeURIComponent(url.username) }),
-    ...(url.password !== '' && { password: decodeURIComponent(url.password) }),
-    db: Number(url.pathname.slice(1)),
-  };
+/** What keeps the server, or the master that its URL leads to now, from being used. */
+async function obstacleAt(route: Route, key: string | undefined, timeoutMs: number): Promise<Obstacle | null> {
+  const seed = route.seeds[0]!;
+  if (route.kind === 'server') return greet(doorTo(route, seed), timeoutMs);
+  try {
+    return await greet(doorTo(route, await findMaster(route, key, timeoutMs)), timeoutMs);
+  } catch (error) {
+    return (
+      (await greet(doorToSeed(route, seed), timeoutMs)) ?? {
+        what: `nobody there tells where the master is (${(error as Error).message})`,
+        advice: ROUTE_ADVICE[route.kind],
+      }
+    );
+  }
 }
+
+const ROUTE_ADVICE = {
+  sentinel:
+    'Check the name of the master in REDIS_URL (redis+sentinel://host:port,…/NAME), and that these are Sentinels',
+  cluster:
+    'Check that these are nodes of a cluster, and that all its slots have a master; else write redis://host:port',
+};
 
 /**
  * A connected client. The first connection must succeed within `timeoutMs`; later ones are retried for ever.
@@ -49,7 +66,7 @@ function doorOf(address: string): Door {
  */
 export async function connectRedis(address: RedisAddress, timeoutMs = 5000): Promise<Redis> {
   if ('url' in address) {
-    const obstacle = await greet(doorOf(address.url), timeoutMs);
+    const obstacle = await obstacleAt(routeOf(address.url), address.key, timeoutMs);
     if (obstacle) throw unusable(address, obstacle.what, obstacle.advice);
   }
   const redis = new Redis(connectionOptions(address));
@@ -83,6 +100,8 @@ export function unusable(address: RedisAddress, what: string, advice: string): R
 /** The address without its password. */
 export function describeAddress(address: RedisAddress): string {
   if ('socket' in address) return address.socket;
-  const url = new URL(address.url);
-  return `${url.protocol}//${url.host}${url.pathname}`;
+  return shownUrl(address.url);
 }
+
+/** Whether it finds the master by itself, also after a fail-over. */
+export const isFollowing = (redis: Redis): boolean => redis.options.Connector !== undefined;

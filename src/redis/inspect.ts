@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Finding } from '../domain/finding.ts';
+import { isFollowing } from './connection.ts';
 
 /** What a Redis says of itself, as far as befriend cares. */
 export interface RedisFacts {
@@ -9,6 +10,8 @@ export interface RedisFacts {
   /** `sentinel`: it keeps no data, it watches servers that do. */
   role: 'master' | 'replica' | 'sentinel';
   cluster: boolean;
+  /** It was found through a cluster or Sentinels, and so is the one after it. */
+  followed: boolean;
   /** Connected to it. */
   replicas: number;
   /** It refuses to write while too few replicas hear it (min-replicas-to-write). */
@@ -54,7 +57,7 @@ const MIB = 1_048_576;
  */
 export async function inspectRedis(redis: Redis, now: () => number, wallClock: () => number): Promise<RedisFacts> {
   const [info, config] = [factsIn(await redis.info()), await configOf(redis)];
-  const stated = readInfo(info, config);
+  const stated = readInfo(info, config, isFollowing(redis));
   // It knows neither TIME nor PUBSUB.
   if (stated.role === 'sentinel') return { ...stated, sentinels: 0, latencyMs: { p50: 0, max: 0 }, clockOffsetMs: 0 };
   return { ...stated, sentinels: await sentinelsOf(redis), ...(await measure(redis, now, wallClock)) };
@@ -64,7 +67,11 @@ export async function inspectRedis(redis: Redis, now: () => number, wallClock: (
 export type StatedFacts = Omit<RedisFacts, 'sentinels' | 'latencyMs' | 'clockOffsetMs'>;
 
 /** @param config of CONFIG GET; empty where it is forbidden */
-export function readInfo(info: ReadonlyMap<string, string>, config: ReadonlyMap<string, string>): StatedFacts {
+export function readInfo(
+  info: ReadonlyMap<string, string>,
+  config: ReadonlyMap<string, string>,
+  followed = false,
+): StatedFacts {
   const text = (name: string): string => info.get(name) ?? '';
   const valkey = info.get('valkey_version');
   const save = config.get('save');
@@ -73,6 +80,7 @@ export function readInfo(info: ReadonlyMap<string, string>, config: ReadonlyMap<
     version: valkey ?? text('redis_version'),
     role: text('redis_mode') === 'sentinel' ? 'sentinel' : text('role') === 'slave' ? 'replica' : 'master',
     cluster: text('cluster_enabled') === '1',
+    followed,
     replicas: Number(info.get('connected_slaves') ?? 0),
     // Told only where both min-replicas-to-write and min-replicas-max-lag are set.
     minReplicas: info.has('min_slaves_good_slaves'),
@@ -175,7 +183,7 @@ function judgeVersion({ server, version }: StatedFacts): Finding {
   };
 }
 
-function judgePlace({ role, cluster }: StatedFacts): Finding[] {
+function judgePlace({ role, cluster, followed }: StatedFacts): Finding[] {
   const findings: Finding[] = [];
   if (role === 'replica')
     findings.push({
@@ -189,14 +197,17 @@ function judgePlace({ role, cluster }: StatedFacts): Finding[] {
       level: 'problem',
       area: 'redis role',
       text: 'it is a Sentinel, which keeps no data',
-      advice: `Set REDIS_URL to ${FOLLOWS}: befriend asks no Sentinel.`,
+      advice:
+        'Write REDIS_URL as redis+sentinel://host:port,…/master-name: befriend then asks the Sentinels for the master.',
     });
-  if (cluster)
+  if (cluster && followed)
+    findings.push({ level: 'ok', area: 'redis cluster', text: "the node of the cluster that has the app's keys" });
+  if (cluster && !followed)
     findings.push({
       level: 'warning',
       area: 'redis cluster',
-      text: 'it is a node of a Redis Cluster, and befriend speaks to one node only',
-      advice: `All keys of an app share one slot ({befriend:<sdkappid>}): REDIS_URL must name the node that has it, or ${FOLLOWS}.`,
+      text: 'it is a node of a Redis Cluster, and REDIS_URL names this one alone',
+      advice: 'Write REDIS_URL as redis+cluster://host:port,…: befriend then goes where the keys of the app are.',
     });
   return findings;
 }
@@ -221,11 +232,13 @@ function judgeReplicas({ role, replicas, minReplicas }: StatedFacts): Finding[] 
   ];
 }
 
-function judgeSentinels({ sentinels }: RedisFacts): Finding[] {
+function judgeSentinels({ sentinels, followed }: RedisFacts): Finding[] {
   if (sentinels === 0) return [];
   const area = 'redis sentinel';
-  const text = `${sentinels} watch it, and may make another server the master; befriend does not ask them`;
-  return [{ level: 'warning', area, text, advice: `Make sure that REDIS_URL is ${FOLLOWS}.` }];
+  if (followed) return [{ level: 'ok', area, text: `${sentinels} watch it` }];
+  const text = `${sentinels} watch it, and may make another server the master; REDIS_URL does not name them`;
+  const advice = `Write REDIS_URL as redis+sentinel://host:port,…/master-name, or make sure that it is ${FOLLOWS}.`;
+  return [{ level: 'warning', area, text, advice }];
 }
 
 function judgeEviction({ policy }: StatedFacts): Finding {

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Finding } from '../domain/finding.ts';
-import { connectRedis, unusable } from './connection.ts';
+import { connectRedis, isFollowing, unusable } from './connection.ts';
 import { type EmbeddedOptions, connectEmbeddedRedis } from './embedded.ts';
 import { inTime } from './in-time.ts';
 import { factsIn, judgeStated, readInfo } from './inspect.ts';
@@ -26,11 +26,12 @@ export async function openRedis(
   { url, home, writeCheckKey }: RedisPlace,
   options: EmbeddedOptions,
 ): Promise<{ redis: Redis; warnings: string[] }> {
-  const redis = url === null ? await connectEmbeddedRedis(home, options) : await connectRedis({ url });
+  const redis =
+    url === null ? await connectEmbeddedRedis(home, options) : await connectRedis({ url, key: writeCheckKey });
   const address = url === null ? { socket: home } : { url };
   try {
     const info = factsIn(await inTime(redis.info(), { redis, address }));
-    const found = judgeStated(readInfo(info, new Map())).filter(({ level }) => level !== 'ok');
+    const found = judgeStated(readInfo(info, new Map(), isFollowing(redis))).filter(({ level }) => level !== 'ok');
     const obstacle = found.find(({ level, area }) => level === 'problem' && INDISPENSABLE.has(area));
     if (obstacle) throw unusable(address, obstacle.text, obstacle.advice ?? '');
     const refused = await inTime(checkWrite(redis, writeCheckKey), { redis, address }).then(() => null, whileFull);

@@ -29,7 +29,7 @@ const MEANINGS: Record<string, { what: string; advice: string }> = {
   },
   MOVED: {
     what: 'this is a node of a Redis Cluster, and the keys of the app are on another',
-    advice: 'befriend speaks to one endpoint: set REDIS_URL to the node it names, or to a Redis without cluster mode',
+    advice: 'Write redis+cluster:// instead of redis:// in REDIS_URL, and run the same command again',
   },
   CLUSTERDOWN: { what: 'the Redis Cluster is down', advice: 'See to it, and run the same command again' },
   BUSY: { what: 'Redis is busy with a script of somebody else', advice: 'Run the same command again in a moment' },

@@ -118,7 +118,12 @@ describe('a Redis that cannot be used', () => {
     ['no INFO', () => withPassword(realPort, 'blind'), 4, /"blind" may not run INFO/],
     ['it is too old', async () => plain(await odd.redisLike(OLD)), 4, /it is Redis 5\.0\.14.*6\.2 or later/],
     ['a replica', () => plain(replicaPort), 4, /read-only replica.*master \(primary\)/],
-    ['a Sentinel', () => sentinel.url, 4, /it is a Sentinel, which keeps no data\. Set REDIS_URL to a proxy or name/],
+    [
+      'a Sentinel',
+      () => sentinel.url,
+      4,
+      /it is a Sentinel, which keeps no data\. Write REDIS_URL as redis\+sentinel:/,
+    ],
     ['no such database', () => `${plain(realPort)}/99`, 4, /has no database 99/],
     [
       'it is loading',

@@ -11,6 +11,7 @@ const GOOD: RedisFacts = {
   version: '7.0.15',
   role: 'master',
   cluster: false,
+  followed: false,
   replicas: 0,
   minReplicas: false,
   sentinels: 0,

@@ -82,9 +82,11 @@ test('who waits for a frozen holder says so', async () => {
   const longAgo = new Date(Date.now() - 60_000);
   utimesSync(join(home.dir, LOCK_FILE), longAgo, longAgo);
   const second = holder();
-  await second.says('the recorder of this home gives no sign of life');
+  const warning = 'the recorder of this home gives no sign of life';
+  await second.says(warning);
   first.child.kill('SIGKILL');
   await second.says('mine');
+  expect(second.said).toEqual([warning, 'mine']);
 });
 
 test('two of one process exclude each other as well', async () => {

@@ -3,7 +3,7 @@
  * end every row has one outcome in the file, the one that Redis has.
  */
 import { copyFileSync, existsSync, rmSync, statSync, truncateSync } from 'node:fs';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { continuing } from '../../src/results/continue.ts';
 import type { ParsedEntry, StreamEntry } from '../../src/results/entry.ts';
@@ -18,7 +18,7 @@ const JOB = { id: 'job', operation: 'import' };
 
 /** A part of a file, 0: nothing of it. */
 const part = fc.double({ min: 0, max: 1, noNaN: true });
-const step = fc.oneof(
+const anyStep = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({ kind: fc.constant('record' as const), entries: fc.integer({ min: 1, max: 4 }) }),
@@ -40,7 +40,7 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('save the index' as const) }),
   fc.record({ kind: fc.constant('bring the saved index back' as const) }),
 );
-type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
+type Step = typeof anyStep extends fc.Arbitrary<infer S> ? S : never;
 
 /** A job's stream and what its ledger keeps of it, as record.lua leaves them. */
 class Stream {
@@ -158,7 +158,7 @@ async function take(step: Step, folder: Folder, stream: Stream): Promise<void> {
 
 test('any sequence of deaths, cuts, lost and stale indexes and lost tails ends with one outcome a row', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+    fc.asyncProperty(fc.array(anyStep, { maxLength: 40 }), async (steps) => {
       const folder = makeFolder();
       try {
         const stream = new Stream();
