@@ -31,6 +31,8 @@ export interface Workplace {
   /** Writes rows as CSV and returns the path. */
   csv(name: string, rows: Iterable<readonly [string, string]>): string;
   start(...args: string[]): Command;
+  /** With other settings than the workplace's. */
+  startWith(settings: Record<string, string>, ...args: string[]): Command;
   run(...args: string[]): Promise<Finished>;
   /** Runs with --json and returns the report. */
   report(...args: string[]): Promise<{ code: number | null; report: Report; stderr: string }>;
@@ -70,8 +72,12 @@ export function workplace(simulator: SimulatorSettings, settings: Record<string,
   };
   const running = new Set<ChildProcess>();
 
-  const start = (...args: string[]): Command => {
-    const child = spawn(process.execPath, [BEFRIEND, ...args], { cwd: dir, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const startWith = (others: Record<string, string>, ...args: string[]): Command => {
+    const child = spawn(process.execPath, [BEFRIEND, ...args], {
+      cwd: dir,
+      env: { ...env, ...others },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     running.add(child);
     let stdout = '';
     let stderr = '';
@@ -87,6 +93,7 @@ export function workplace(simulator: SimulatorSettings, settings: Record<string,
     };
     return { child, done, kill };
   };
+  const start = (...args: string[]) => startWith({}, ...args);
   const run = (...args: string[]) => start(...args).done;
 
   const killAll = async (): Promise<void> => {
@@ -106,6 +113,7 @@ export function workplace(simulator: SimulatorSettings, settings: Record<string,
       return path;
     },
     start,
+    startWith,
     run,
     async report(...args) {
       const { code, stdout, stderr } = await run(...args, '--json');
