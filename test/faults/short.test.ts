@@ -1,0 +1,46 @@
+/** The part of the fault suite that every run of the tests has: one death at each name, and a disturbance of each kind. */
+import { expect, test } from 'vitest';
+import { seededRandom } from '../../src/simulator/graph.ts';
+import { expectDeathsSurvived } from './kills.ts';
+import { killPlan, seedOf, shuffle } from './plan.ts';
+import { NAMES, OUR_SCRIPTS, PARTIES, PHASES, type Point, POINTS } from './points.ts';
+import { DISTURBANCES, expectStormSurvived } from './storm.ts';
+
+const SEED = seedOf({ BEFRIEND_TEST_SEED: '1', ...process.env });
+/** Of each kind one that takes no longer than it must. */
+const QUICK = [
+  'kill -9 of a call worker anywhere',
+  'kill -9 of Redis, back with its AOF',
+  'SCRIPT FLUSH',
+  'maxmemory reached',
+  'connections are cut on the way to Redis',
+  'half-open connections on the way to the API',
+  'service: resets after applying',
+];
+
+test('every script of ours has points', () => {
+  const named = new Set(PARTIES.flatMap((party) => NAMES[party]));
+  expect([...OUR_SCRIPTS.keys()].filter((name) => !named.has(name))).toEqual([]);
+});
+
+test('a seed makes one plan, and another seed another', () => {
+  const drawn = (seed: number) => killPlan(seed, POINTS);
+  expect(drawn(7)).toEqual(drawn(7));
+  expect(drawn(7)).not.toEqual(drawn(8));
+  expect(PARTIES.flatMap((party) => drawn(7)[party])).toHaveLength(POINTS.length);
+});
+
+test('processes die at one point of each name', async () => {
+  const random = seededRandom(SEED);
+  const points = PARTIES.flatMap((party) =>
+    NAMES[party].map((name): Point => ({ party, name, phase: shuffle(PHASES, random)[0]! })),
+  );
+  await expectDeathsSurvived(SEED, points);
+}, 120_000);
+
+test('a disturbance of each kind', async () => {
+  const chosen = DISTURBANCES.filter(({ name }) => QUICK.includes(name));
+  expect(chosen).toHaveLength(QUICK.length);
+  const { tried } = await expectStormSurvived(SEED, chosen);
+  expect(tried).toHaveLength(QUICK.length);
+}, 120_000);
