@@ -98,12 +98,16 @@ export async function prune(asked: PruneAsked, parts: PruneParts): Promise<Prune
 
 /** Ends what a crash in the middle of a prune has left. */
 export async function finishPruned(parts: PruneParts): Promise<void> {
-  for (const id of await namesIn(join(parts.home, 'pruned'))) {
-    const folder = prunedFolder(parts.home, id);
-    if (!(await isSubmittedHere(folder, parts.redis))) continue;
+  const { home, ledger, redis, wallClock } = parts;
+  const traces = await namesIn(join(home, 'pruned'));
+  const known = new Set(traces.length === 0 ? [] : await ledger.list());
+  for (const id of traces) {
+    const folder = prunedFolder(home, id);
     const changed = await stat(folder).catch(() => null);
-    await finish(id, parts);
-    if (changed !== null && parts.wallClock() - changed.mtimeMs > DAY_MS) await rm(folder, FORCE);
+    const emptied = (await namesIn(folder)).every((name) => name === WHEREABOUTS_FILE);
+    if (emptied && !known.has(id)) {
+      if (changed !== null && wallClock() - changed.mtimeMs > DAY_MS) await rm(folder, FORCE);
+    } else if (await isSubmittedHere(folder, redis)) await finish(id, parts);
   }
 }
 

@@ -80,6 +80,7 @@ test('an import is not stuck behind a night job that has filled window and hands
     throttled: null,
     share: 0.8,
     beside: 1,
+    heldBack: null,
   });
   expect(ofMine.priority).toBe('normal');
   expect(text).toContain(
