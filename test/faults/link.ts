@@ -4,6 +4,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 /** A network between processes and a server on a loopback port, with what networks do. */
 export interface Link {
   port: number;
+  /** How often the counted words were sent to the server, whether they arrived or not. */
+  sent(): number;
   /** Ends all connections, as a reset does. */
   cut(): void;
   /** Everything takes so much longer from now on, both ways; 0: as it comes. */
@@ -19,8 +21,10 @@ interface Pair {
   frozen: boolean;
 }
 
-export async function link(target: number): Promise<Link> {
+/** @param counted words that stand once in what shall be counted, near its beginning */
+export async function link(target: number, counted?: string): Promise<Link> {
   const pairs = new Set<Pair>();
+  let sent = 0;
   let delayMs = 0;
   /** Bytes come out in the order they went in, whatever the delay became meanwhile. */
   const pass = (pair: Pair, from: Socket, to: Socket): void => {
@@ -42,6 +46,7 @@ export async function link(target: number): Promise<Link> {
     for (const socket of [client, pair.server]) socket.setNoDelay(true);
     pairs.add(pair);
     client.once('close', () => pairs.delete(pair));
+    if (counted !== undefined) client.on('data', (data) => (sent += data.toString('latin1').split(counted).length - 1));
     pass(pair, client, pair.server);
     pass(pair, pair.server, client);
   }).listen(0, '127.0.0.1');
@@ -54,6 +59,7 @@ export async function link(target: number): Promise<Link> {
   };
   return {
     port: (listener.address() as AddressInfo).port,
+    sent: () => sent,
     cut,
     delay(ms) {
       delayMs = ms;

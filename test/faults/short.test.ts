@@ -1,4 +1,4 @@
-/** The part of the fault suite that every run of the tests has: one death at each name, and a disturbance of each kind. */
+/** The part of the fault suite that every run of the tests has: a death at each frequent name, and a disturbance of each kind. */
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../src/simulator/graph.ts';
 import { expectDeathsSurvived } from './kills.ts';
@@ -7,9 +7,14 @@ import { NAMES, OUR_SCRIPTS, PARTIES, PHASES, type Point, POINTS } from './point
 import { DISTURBANCES, expectStormSurvived } from './storm.ts';
 
 const SEED = seedOf({ BEFRIEND_TEST_SEED: '1', ...process.env });
+/** What every job comes by again and again: nobody waits for it. */
+const FREQUENT = new Set(
+  ['submit', 'feed', 'claim', 'record', 'lease', 'agree', 'finish', 'read-results'].concat(
+    ['addPrioritizedJob', 'moveToActive', 'moveToFinished'].map((name) => `queue.${name}`),
+  ),
+);
 /** Of each kind one that takes no longer than it must. */
 const QUICK = [
-  'kill -9 of a call worker anywhere',
   'kill -9 of Redis, back with its AOF',
   'SCRIPT FLUSH',
   'maxmemory reached',
@@ -17,6 +22,7 @@ const QUICK = [
   'half-open connections on the way to the API',
   'service: resets after applying',
 ];
+const ACCOUNTS = 600;
 
 test('every script of ours has points', () => {
   const named = new Set(PARTIES.flatMap((party) => NAMES[party]));
@@ -30,10 +36,12 @@ test('a seed makes one plan, and another seed another', () => {
   expect(PARTIES.flatMap((party) => drawn(7)[party])).toHaveLength(POINTS.length);
 });
 
-test('processes die at one point of each name', async () => {
+test('processes die at one point of each name that is frequent', async () => {
   const random = seededRandom(SEED);
   const points = PARTIES.flatMap((party) =>
-    NAMES[party].map((name): Point => ({ party, name, phase: shuffle(PHASES, random)[0]! })),
+    NAMES[party]
+      .filter((name) => FREQUENT.has(name))
+      .map((name): Point => ({ party, name, phase: shuffle(PHASES, random)[0]! })),
   );
   await expectDeathsSurvived(SEED, points);
 }, 120_000);
@@ -41,6 +49,6 @@ test('processes die at one point of each name', async () => {
 test('a disturbance of each kind', async () => {
   const chosen = DISTURBANCES.filter(({ name }) => QUICK.includes(name));
   expect(chosen).toHaveLength(QUICK.length);
-  const { tried } = await expectStormSurvived(SEED, chosen);
+  const { tried } = await expectStormSurvived(SEED, chosen, ACCOUNTS);
   expect(tried).toHaveLength(QUICK.length);
 }, 120_000);

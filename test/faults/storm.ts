@@ -129,7 +129,11 @@ export interface Survived {
 }
 
 /** All of them in an order by the seed, one after the other, under jobs that run. Every job must come out whole. */
-export async function expectStormSurvived(seed: number, all: readonly Disturbance[]): Promise<Survived> {
+export async function expectStormSurvived(
+  seed: number,
+  all: readonly Disturbance[],
+  accounts = ACCOUNTS,
+): Promise<Survived> {
   const random = seededRandom(seed);
   // Tokens are held until the answer: only so does the limit hold where the way's delay varies (G1's condition).
   const world = await openWorld({ seed, settings: { BEFRIEND_HOLD_TOKENS: 'on' } });
@@ -139,9 +143,9 @@ export async function expectStormSurvived(seed: number, all: readonly Disturbanc
     world.work(['feed', 'feed', 'call', 'call', 'record', 'record']);
     const left = shuffle(all, random);
     while (left.length > 0) {
-      const input = world.input(ACCOUNTS, FRIENDS);
+      const input = world.input(accounts, FRIENDS);
       const job = await world.submit(input);
-      for (let next = left[0]; next !== undefined && (await moves(world, job)); next = left[0]) {
+      for (let next = left[0]; next !== undefined && (await moves(world, job, accounts)); next = left[0]) {
         left.shift();
         survived.tried.push(next.name);
         if (next.thaws) thaws += 1;
@@ -161,9 +165,9 @@ export async function expectStormSurvived(seed: number, all: readonly Disturbanc
 }
 
 /** @returns whether some chunks are done since, and enough are open for another disturbance */
-async function moves(world: World, job: string): Promise<boolean> {
+async function moves(world: World, job: string, accounts: number): Promise<boolean> {
   const before = await world.closed(job);
-  if (before > ACCOUNTS - FEWEST_LEFT) return false;
+  if (before > accounts - FEWEST_LEFT) return false;
   await world.until('the job went on', async () => (await world.closed(job)) >= before + BETWEEN);
   return true;
 }

@@ -80,7 +80,7 @@ export async function openWorld({ seed, faults = UNEASY, plan = {}, settings }: 
   const simulator = await testSimulator({ ...COMPRESSED_LIMIT, seed, faults });
   const links = {
     redis: await link(Number(new URL(await redis.listen()).port)),
-    api: await link(Number(new URL(simulator.baseUrl).port)),
+    api: await link(Number(new URL(simulator.baseUrl).port), `/${WATCHED}?`),
   };
   const place = workplace(simulator, {
     CHAT_BASE_URL: `http://127.0.0.1:${links.api.port}`,
@@ -181,6 +181,7 @@ export async function openWorld({ seed, faults = UNEASY, plan = {}, settings }: 
         redis: redis.redis,
         simulator,
         command: WATCHED,
+        sent: links.api.sent(),
         rate: COMPRESSED_LIMIT,
         thaws,
       }),
