@@ -68,7 +68,8 @@ async function startSimulator(faults: string): Promise<SimulatorSettings & { sto
   const child = spawn(
     process.execPath,
     [fileURLToPath(new URL('../simulator/child.js', import.meta.url)), JSON.stringify({ port: 0, faults })],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
+    // Nothing of our settings is its business, least of all a real key.
+    { stdio: ['pipe', 'pipe', 'inherit'], env: { PATH: process.env.PATH } },
   );
   for await (const line of createInterface({ input: child.stdout })) {
     return { ...(JSON.parse(line) as SimulatorSettings), stop: () => child.kill() };

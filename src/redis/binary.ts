@@ -55,7 +55,8 @@ function libraryFolders(lib: string): string[] {
 function probe(path: string, env: Record<string, string>, tried: string[]): RedisBinary | null {
   try {
     const text = execFileSync(path, ['--version'], {
-      env: { ...process.env, ...env },
+      // What it gets when it is started (guardian.ts): our environment may hold secrets.
+      env: { PATH: process.env.PATH, ...env },
       encoding: 'utf8',
       stdio: 'pipe',
     });
