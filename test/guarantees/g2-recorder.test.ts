@@ -73,5 +73,5 @@ test.each(['thaws', 'is killed'] as const)(
     const { stderr } = await (end === 'thaws' ? frozen : other).done;
     expect(stderr).toContain('Redis lost a tail; cut back');
   },
-  60_000,
+  120_000,
 );

@@ -112,7 +112,7 @@ function watchProcesses(commands: () => number[]): () => { seen: number; found: 
       }
     }
   };
-  const timer = setInterval(look, 100);
+  const timer = setInterval(look, 200);
   return () => {
     clearInterval(timer);
     return { seen: pids.size, found: [...found] };
@@ -178,7 +178,7 @@ test.each(['the secret key', 'a UserSig'] as const)(
     expect(printed.map(({ stderr }) => stderr).join('')).toContain('"level":"debug"');
     expectNothing();
   },
-  60_000,
+  120_000,
 );
 
 test('a Redis with a password: right, wrong, none, in every form of URL', async () => {
@@ -208,7 +208,7 @@ test('a Redis with a password: right, wrong, none, in every form of URL', async 
     expect((await run(url.includes('+') ? 'doctor' : 'jobs')).code).not.toBe(0);
   }
   expectNothing();
-}, 60_000);
+}, 120_000);
 
 test('wrong credentials, and servers that say back what they were sent', async () => {
   const file = place.csv('friends.csv', rows);
@@ -240,4 +240,4 @@ test('wrong credentials, and servers that say back what they were sent', async (
   delete place.env.CHAT_SECRET_KEY;
   expect((await run('check', file)).code).not.toBe(0);
   expectNothing();
-}, 60_000);
+}, 120_000);

@@ -74,9 +74,14 @@ export interface Cluster {
 
 const SLOTS = 16_384;
 
-/** A cluster of so many masters without replicas; each has an equal part of the slots. */
+/**
+ * A cluster of so many masters without replicas; each has an equal part of the slots. One that is away for less than a
+ * minute is waited for, and not taken for failed: that would last for half a minute more.
+ */
 export async function redisCluster(masters: number): Promise<Cluster> {
-  const nodes = await Promise.all(Array.from({ length: masters }, () => redisNode('--cluster-enabled', 'yes')));
+  const nodes = await Promise.all(
+    Array.from({ length: masters }, () => redisNode('--cluster-enabled', 'yes', '--cluster-node-timeout', '60000')),
+  );
   const [first] = nodes as [Node];
   const ends = nodes.map((_, n) => Math.floor((SLOTS * (n + 1)) / masters));
   await Promise.all(
