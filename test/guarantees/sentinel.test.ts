@@ -61,7 +61,9 @@ test('the master is killed with an acknowledged tail, the replica is promoted, t
   while (written() < before + 100 || (await sequenceOn(master)) < heard + 20) await sleep(10);
   await master.kill();
   // A command that begins without a master ends with exit 4; workers wait.
-  while (!(await replica.redis.info('replication')).includes('role:master')) await sleep(20);
+  const masterPort = async (): Promise<number> =>
+    Number(((await watcher.call('SENTINEL', 'get-master-addr-by-name', 'befriend')) as string[])[1]);
+  while ((await masterPort()) !== replica.port) await sleep(20);
 
   const { report } = await place.report('status', job, '--watch');
   expect(report.state).toBe('completed');
