@@ -8,7 +8,7 @@ import { ceilingOf, type Limits } from '../domain/frequency.ts';
 import { type OperationName, OPERATIONS } from '../domain/operation.ts';
 import type { Limiter } from '../limiter/limiter.ts';
 import { within } from '../redis/in-time.ts';
-import { tellPresence } from '../redis/presence.ts';
+import { tellPresence, tellSilence } from '../redis/presence.ts';
 import { runRecorder } from '../results/recorder.ts';
 import { type Caller, startCaller } from './caller.ts';
 import { createBreaker } from './breaker.ts';
@@ -93,6 +93,7 @@ export function startRoles(options: RolesOptions): Roles {
   const ownConnection = (): Redis => {
     const connection = redis.duplicate();
     connection.on('error', (error: Error) => log.debug({ err: error }, 'redis'));
+    tellSilence(connection, log);
     blocking.push(connection);
     return connection;
   };
@@ -142,7 +143,8 @@ export function startRoles(options: RolesOptions): Roles {
     abort.abort(new Error('stopped'));
     // A blocked read ends with its connection.
     for (const connection of blocking) connection.disconnect();
-    if (answers) await Promise.allSettled(loops);
+    // Redis may fall silent meanwhile: what a loop waits for then comes no more.
+    if (answers && (await within(Promise.allSettled(loops), GRACE_MS)) === null) log.warn('stopped without Redis');
   };
   return { stop: (graceMs = GRACE_MS) => (stopped ??= stop(graceMs)) };
 }

@@ -18,9 +18,20 @@ export class RedisError extends Error {
 /** Reconnects for ever, from 50 ms to 1 s: a job outlives its Redis' restart. */
 const retryStrategy = (times: number): number => Math.min(1000, 50 * times);
 
+/**
+ * A connection that owes an answer and says nothing for so long is made anew: what it was cut off by (a firewall that
+ * forgot it, a machine that is gone) tells nobody. Longer than anything of ours or BullMQ's blocks, which is 10 s.
+ */
+const SILENT_MS = 15_000;
+
 /** Options of every connection. BullMQ wants `maxRetriesPerRequest: null`; we want the same: commands wait. */
 export function connectionOptions(address: RedisAddress): RedisOptions {
-  const common: RedisOptions = { maxRetriesPerRequest: null, retryStrategy, lazyConnect: true };
+  const common: RedisOptions = {
+    maxRetriesPerRequest: null,
+    retryStrategy,
+    lazyConnect: true,
+    socketTimeout: SILENT_MS,
+  };
   if ('socket' in address) return { ...common, path: address.socket };
   const route = routeOf(address.url);
   const { host, port, tls, username, password, db } = doorTo(route, route.seeds[0]!);

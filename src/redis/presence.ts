@@ -38,3 +38,10 @@ async function look(redis: Redis, log: PresenceLog, signal: AbortSignal): Promis
   await answer;
   log.info({ awayMs: Math.round(performance.now() - asked) }, 'Redis answers again');
 }
+
+/** Says in the log when a connection was made anew since it was silent: the others may have answered all the time. */
+export function tellSilence(connection: Redis, log: PresenceLog): void {
+  connection.on('error', ({ message }: Error) => {
+    if (message.startsWith('Socket timeout')) log.warn({}, 'a connection to Redis fell silent and is made anew');
+  });
+}

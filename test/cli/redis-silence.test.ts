@@ -14,6 +14,7 @@ import { connectRedis } from '../../src/redis/connection.ts';
 import { placeOf } from '../../src/redis/place.ts';
 import { type Command, COMPRESSED_LIMIT, type Finished, type Workplace, workplace } from '../support/command.ts';
 import { type RedisProxy, redisProxy } from '../support/redis-proxy.ts';
+import { redisSwitch } from '../support/redis-switch.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
 import { type TestSimulator, testSimulator } from '../support/simulator.ts';
 import { expectLimitHeld } from '../support/truth.ts';
@@ -177,6 +178,26 @@ describe('a job that runs', () => {
     },
   );
 });
+
+test('connections that fall silent one day are made anew: a job that comes later is done, and the log says why', async () => {
+  const way = await redisSwitch(port);
+  onTestFinished(() => way.close());
+  const worker = workplace(simulator, { REDIS_URL: way.url, LOG_LEVEL: 'info' });
+  onTestFinished(() => worker.remove());
+  const { child } = worker.start('worker');
+  let log = '';
+  child.stderr?.on('data', (data) => (log += String(data)));
+  while (!log.includes('worker started')) await once(child.stderr!, 'data');
+  // Every role waits on its connection.
+  await sleep(1000);
+  way.fallSilent();
+  const other = workplace(simulator, { REDIS_URL: `redis://127.0.0.1:${port}`, BEFRIEND_HOME: worker.home });
+  onTestFinished(() => other.remove());
+  const { stdout } = await other.run('import', other.csv('later.csv', [['later', 'b']]), '--detach');
+  expect((await other.run('status', stdout.trim(), '--watch')).code).toBe(0);
+  expect(log).toContain('a connection to Redis fell silent and is made anew');
+  expect(log).toContain('Redis answers again');
+}, 60_000);
 
 describe('Ctrl-C', () => {
   test('with the private Redis frozen: the command ends and says what is not known', { timeout: PATIENT }, async () => {
