@@ -171,8 +171,8 @@ export function modelLease(
   const inTurn = !request.interactive && (short || (appCalls === 0 && even < TURN * span));
   if (inTurn && (lease.following > 0 || command.turn > now)) {
     const apart = TURN * Math.min(span, request.want * even);
-    const most = TURNS * apart;
-    const next = now + Math.min(queue, 2 * most) + apart * Math.max(0, Math.min(1, 2 - queue / most));
+    const crowd = TURNS * apart;
+    const next = now + Math.min(queue, 2 * crowd) + apart * Math.max(0, Math.min(1, 2 - queue / crowd));
     const nearer = Math.min(lease.following - span, now + windowMicros / 4);
     const turn = Math.floor(Math.max(next, nearer));
     if (turn <= request.until) {

@@ -171,7 +171,7 @@ async function deliver(
 }
 
 async function deliverJob(job: string, sink: Sink, entries: StreamEntry[], options: RecorderOptions): Promise<void> {
-  const { redis, resultsKey, jobKey, log } = options;
+  const { redis, jobKey, log } = options;
   const run = await continuing(sink.file, entries, {
     job,
     forkOf: async (generation) => parsePosition((await redis.hget(jobKey(job), `before:${generation}`)) ?? '0-0'),
