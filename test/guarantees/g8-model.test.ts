@@ -1,3 +1,4 @@
+/* oxlint-disable vitest/no-standalone-expect, vitest/expect-expect, vitest/no-conditional-expect -- the steps of the model look */
 /**
  * G4 and G8: jobs steered at random, with callers that die and a Redis that is killed, against a model of the table of
  * states. After every step each job has the model's state and counts, and its totals add up. The scripts are the real
