@@ -27,7 +27,7 @@ export interface Point {
  */
 export const NAMES: Record<Party, readonly string[]> = {
   command: ['submit', 'steer', 'prioritize'],
-  feed: ['feed', 'queue.addPrioritizedJob'],
+  feed: ['feed', 'backlog', 'queue.addPrioritizedJob'],
   call: [
     'claim',
     'record',
@@ -42,6 +42,18 @@ export const NAMES: Record<Party, readonly string[]> = {
     'queue.moveStalledJobsToWait',
   ],
   record: ['finish', 'read-results'],
+};
+
+/** Scripts that no job of the suite comes by, and their tests: consumers and prunes are killed there. */
+export const ELSEWHERE: Readonly<Record<string, string>> = {
+  join: 'test/jobs/consume.test.ts',
+  take: 'test/jobs/consume.test.ts',
+  'caught-up': 'test/jobs/consume.test.ts',
+  leave: 'test/consume.test.ts',
+  horizon: 'test/jobs/backlog.test.ts',
+  release: 'test/jobs/backlog.test.ts',
+  forget: 'test/jobs/prune.test.ts',
+  withdraw: 'test/jobs/prune.test.ts',
 };
 
 export const POINTS: readonly Point[] = PARTIES.flatMap((party) =>

@@ -1,9 +1,10 @@
 /** The part of the fault suite that every run of the tests has: a death at each frequent name, and a disturbance of each kind. */
+import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../src/simulator/graph.ts';
 import { expectDeathsSurvived } from './kills.ts';
 import { killPlan, seedOf, shuffle } from './plan.ts';
-import { NAMES, OUR_SCRIPTS, PARTIES, PHASES, type Point, POINTS } from './points.ts';
+import { ELSEWHERE, NAMES, OUR_SCRIPTS, PARTIES, PHASES, type Point, POINTS } from './points.ts';
 import { DISTURBANCES, expectStormSurvived } from './storm.ts';
 
 const SEED = seedOf({ BEFRIEND_TEST_SEED: '1', ...process.env });
@@ -24,8 +25,9 @@ const QUICK = [
 ];
 const ACCOUNTS = 600;
 
-test('every script of ours has points', () => {
-  const named = new Set(PARTIES.flatMap((party) => NAMES[party]));
+test('every script of ours has points, or a test of its own', () => {
+  const named = new Set([...PARTIES.flatMap((party) => NAMES[party]), ...Object.keys(ELSEWHERE)]);
+  for (const path of Object.values(ELSEWHERE)) expect(existsSync(path), path).toBe(true);
   expect([...OUR_SCRIPTS.keys()].filter((name) => !named.has(name))).toEqual([]);
 });
 

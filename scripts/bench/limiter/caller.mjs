@@ -95,6 +95,7 @@ function caller() {
       slot: null,
       mayCall: () => true,
       signal: stop.signal,
+      halted: stop.signal,
       waitMs: WAIT_MS,
       now: () => performance.now(),
     });
