@@ -209,6 +209,7 @@ export async function openBefriend(options: OpenOptions = {}): Promise<Befriend>
         admin,
         home,
         redis,
+        address: here.redis,
         keys,
         ledger,
         chat,

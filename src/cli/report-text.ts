@@ -3,6 +3,7 @@ import { adviceOn, rowOfCode } from '../chat/codes.ts';
 import { ceilingOf, type Limits } from '../domain/frequency.ts';
 import { OPERATIONS } from '../domain/operation.ts';
 import type { Status } from '../domain/outcome.ts';
+import type { Totals } from '../domain/totals.ts';
 import type { Report } from '../results/report.ts';
 import { wordsOf } from './command-words.ts';
 import { count, duration, plural } from './figures.ts';
@@ -52,7 +53,12 @@ export function reportText(
   const width = Math.max(6, count(totals.rows).length);
   const row = (name: string, rows: number, note = '', style?: Style) =>
     painted(`  ${name.padEnd(13)}${count(rows).padStart(width)}  ${note}`.trimEnd(), style);
-  const statuses = (Object.keys(MEANING) as Status[]).filter((status) => status === 'ok' || totals[status] > 0);
+  const statusRows = (of: Totals) => [
+    ...(Object.keys(MEANING) as Status[])
+      .filter((status) => status === 'ok' || of[status] > 0)
+      .map((status) => row(`  ${status}`, of[status], MEANING[status], STYLE[status])),
+    ...(of.open > 0 ? [row('  open', of.open, 'not settled yet')] : []),
+  ];
   const codes = mostFirst(report.codes).flatMap(([code, rows]) => {
     const { meaning } = rowOfCode(Number(code));
     return [
@@ -82,8 +88,8 @@ export function reportText(
     ...(totals.invalid > 0 ? [row('invalid', totals.invalid, 'not accepted: see the rejects file', 'yellow')] : []),
     ...(totals.duplicate > 0 ? [row('duplicate', totals.duplicate, 'the first one counts')] : []),
     row('accepted', totals.accepted),
-    ...statuses.map((status) => row(`  ${status}`, totals[status], MEANING[status], STYLE[status])),
-    ...(totals.open > 0 ? [row('  open', totals.open, 'not settled yet')] : []),
+    ...statusRows(totals),
+    ...(report.retried ? [row('with retries', totals.accepted), ...statusRows(report.retried.totals)] : []),
     ...section([...relations, ...compared]),
     ...section(accounts),
     ...section(codes),

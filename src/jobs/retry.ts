@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { mayPass } from '../chat/codes.ts';
 import type { JobStatus, Priority } from '../domain/job.ts';
 import type { Outcome } from '../domain/outcome.ts';
+import { type Totals, totalsWithRetries } from '../domain/totals.ts';
 import { IntakeError } from '../intake/error.ts';
 import { RESULTS_FILE } from '../results/file.ts';
 import { followOutcomes } from '../results/follow.ts';
@@ -185,7 +186,20 @@ export async function retriesOf(job: JobStatus, ledger: Ledger): Promise<NonNull
   const first = isFinal(job) && notHolding(job) > 0 ? await retryNamed(job.id, 'first', ledger) : null;
   if (first === null) return null;
   const rest = await retryNamed(job.id, 'rest', ledger);
-  return { by: (await lastOf(rest ?? first, ledger)).id, left: rest === null ? leftBy(job, first) : 0 };
+  const by = (await lastOf(rest ?? first, ledger)).id;
+  return { by, left: rest === null ? leftBy(job, first) : 0, totals: await totalsInAll(job, ledger) };
+}
+
+/** Of a job's rows, with those that were run again as they ended in the last of its retries. */
+async function totalsInAll(job: JobStatus, ledger: Ledger): Promise<Totals> {
+  const first = await retryNamed(job.id, 'first', ledger);
+  if (first === null) return job.totals;
+  const rest = await retryNamed(job.id, 'rest', ledger);
+  return totalsWithRetries(
+    job.totals,
+    await totalsInAll(first, ledger),
+    rest === null ? null : await totalsInAll(rest, ledger),
+  );
 }
 
 async function retriedAlready(parent: JobStatus, first: JobStatus, ledger: Ledger): Promise<RetryRefused> {

@@ -60,6 +60,8 @@ export interface RolesOptions {
   admin: string;
   home: string;
   redis: Redis;
+  /** Its address, as messages name it; null: the private one of the home. */
+  address: string | null;
   keys: Keys;
   ledger: Ledger;
   /** Makes the client when the role `call` is among them. */
@@ -128,6 +130,7 @@ export function startRoles(options: RolesOptions): Roles {
       blocking: ownConnection(),
       resultsKey: keys.results,
       jobKey: keys.job,
+      whose: { sdkAppId: options.sdkAppId, redis: options.address },
       folderOf: (job: string) => folderIn(options.home, job),
       at: () => new Date().toISOString(),
     };

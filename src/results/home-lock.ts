@@ -1,15 +1,29 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { type FileHandle, open, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PRIVATE_FILE } from '../private.ts';
 
-/** In the home: locked by the one recorder that writes there. Its time of change is the holder's sign of life. */
-export const LOCK_FILE = 'recorder.lock';
+/** Whose outcomes a recorder writes: of the jobs of one app that one Redis knows. Others in the home are others' work. */
+export interface Whose {
+  sdkAppId: number;
+  /** Its address without password; null: the private one of the home. */
+  redis: string | null;
+}
+
+/**
+ * In the home: locked by the one recorder that writes the results of this app and Redis. Its time of change is the
+ * holder's sign of life.
+ */
+export function lockFileOf({ sdkAppId, redis }: Whose): string {
+  const place = redis === null ? '' : `-${createHash('sha256').update(redis).digest('hex').slice(0, 8)}`;
+  return `recorder-${sdkAppId}${place}.lock`;
+}
 
 /** Between two tries to get it. */
-const TRY_MS = 500;
+const TRY_MS = 1000;
 /** Between two signs of life. */
 const BEAT_MS = 2000;
 /** A holder that shows none for so long is frozen, or cut off from the disk. */
@@ -37,18 +51,23 @@ export interface HomeLock {
 }
 
 /**
- * Waits until this is the one recorder of the home. The system keeps it to one: a holder that was killed holds nothing
+ * Waits until this is the one recorder of the home's results that are whose. The system keeps it to one: a holder that was killed holds nothing
  * any more, one that is frozen holds on, so that it finds the files as it left them when it thaws.
  * @returns null when `signal` came first
  * @throws the system's error when the file or the lock cannot be had
  */
-export async function lockHome(home: string, log: LockLog, signal: AbortSignal): Promise<HomeLock | null> {
-  const path = join(home, LOCK_FILE);
+export async function lockHome(
+  home: string,
+  whose: Whose,
+  log: LockLog,
+  signal: AbortSignal,
+): Promise<HomeLock | null> {
+  const path = join(home, lockFileOf(whose));
   const file = await open(path, 'a', PRIVATE_FILE);
   let told = false;
   try {
     while (!signal.aborted) {
-      if (await tryLock(file)) return held(path, file);
+      if (await tryLock(file, path)) return held(path, file);
       const silentMs = Date.now() - (await stat(path)).mtimeMs;
       if (silentMs > SILENT_MS && !told) {
         told = true;
@@ -64,14 +83,14 @@ export async function lockHome(home: string, log: LockLog, signal: AbortSignal):
   return null;
 }
 
-async function tryLock(file: FileHandle): Promise<boolean> {
+async function tryLock(file: FileHandle, path: string): Promise<boolean> {
   const child = spawn('/bin/sh', ['-c', LOCK], { stdio: ['ignore', 'ignore', 'pipe', file.fd], env: pathOnly() });
   let said = '';
   child.stderr?.on('data', (data) => (said += String(data)));
   const [code] = (await once(child, 'close')) as [number | null];
   if (code === 0) return true;
   if (code === TAKEN) return false;
-  throw new Error(`${LOCK_FILE} cannot be locked (exit code ${code}): ${said.trim()}`);
+  throw new Error(`${path} cannot be locked (exit code ${code}): ${said.trim()}`);
 }
 
 const pathOnly = (): NodeJS.ProcessEnv => ({ PATH: process.env.PATH });

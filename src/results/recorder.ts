@@ -4,7 +4,7 @@ import type { JobDescriptor } from '../domain/job.ts';
 import { continuing } from './continue.ts';
 import type { ParsedEntry, StreamEntry } from './entry.ts';
 import { openResultsFile, type ResultsFile } from './file.ts';
-import { type HomeLock, lockHome } from './home-lock.ts';
+import { type HomeLock, lockHome, type Whose } from './home-lock.ts';
 import { type LineContext, lineContextOf, linesOf } from './lines.ts';
 import { comparePositions, formatPosition, parsePosition, type Position } from './position.ts';
 
@@ -31,6 +31,7 @@ export interface RecorderOptions {
   resultsKey: (job: string) => string;
   jobKey: (job: string) => string;
   home: string;
+  whose: Whose;
   /** The job's folder in this home, or null when the job is another home's. */
   folderOf: (job: string) => Promise<string | null>;
   /** ISO 8601. */
@@ -62,7 +63,7 @@ interface Sink {
 /**
  * Moves outcomes from the results streams to the results files until stopped: read, write, sync, trim. Says of a job
  * that it is over once every outcome is durable. Resumes anywhere: the file knows how far it got. Of several recorders
- * of a home one works and the others wait for its end.
+ * of a home, app and Redis one works and the others wait for its end.
  */
 export async function runRecorder(options: RecorderOptions, signal: AbortSignal): Promise<void> {
   const lock = await waitForLock(options, signal);
@@ -92,10 +93,10 @@ export async function runRecorder(options: RecorderOptions, signal: AbortSignal)
   }
 }
 
-async function waitForLock({ home, log }: RecorderOptions, signal: AbortSignal): Promise<HomeLock | null> {
+async function waitForLock({ home, whose, log }: RecorderOptions, signal: AbortSignal): Promise<HomeLock | null> {
   while (!signal.aborted) {
     try {
-      return await lockHome(home, log, signal);
+      return await lockHome(home, whose, log, signal);
     } catch (error) {
       log.error({ err: error }, 'recorder: trying again');
       await pause(RETRY_MS, signal);

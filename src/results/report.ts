@@ -11,8 +11,11 @@ export interface Report {
   options: OperationOptions;
   /** The job whose rows these are, run again. */
   retryOf?: string;
-  /** The last retry of its rows, and how many that did not pass no retry has taken yet; only where there is one. */
-  retried?: { by: string; left: number };
+  /**
+   * The last retry of its rows, how many that did not pass no retry has taken yet, and what became of all of them in the
+   * end; only where there is one.
+   */
+  retried?: { by: string; left: number; totals: Totals };
   priority: Priority;
   state: JobState;
   /** Why the state is what it is, where something said so. */

@@ -129,7 +129,22 @@ test('what may pass runs again with its fields, and nothing else; what failed fo
   // Told everywhere whose rows these are.
   expect((await place.run('jobs')).stdout).toContain(`retry of ${parent.job}`);
   expect((await place.run('status', child.job)).stdout).toContain(`retry of ${parent.job}`);
-  expect((await place.run('status', parent.job)).stdout).toContain(`retried by ${child.job}`);
+  const before = await place.run('status', parent.job);
+  expect(before.stdout).toContain(`retried by ${child.job}`);
+  // What became of all its rows in the end.
+  const { ok, failed, unknown } = parent.totals;
+  expect((await place.report('status', parent.job)).report.retried).toMatchObject({
+    by: child.job,
+    left: bad.forGood.length,
+    totals: {
+      ...parent.totals,
+      ok: ok + child.totals.ok,
+      satisfied: parent.totals.satisfied + child.totals.satisfied,
+      failed: failed - bad.failed.length + child.totals.failed,
+      unknown: unknown - bad.unknown.length + child.totals.unknown,
+    },
+  });
+  expect(before.stdout).toMatch(/^ {2}with retries +[\d,]+$/m);
 
   // Once more: those rows are the other job's now, and what failed for good is left.
   await expectRefused(
@@ -149,6 +164,9 @@ test('what may pass runs again with its fields, and nothing else; what failed fo
 
   // Unknown rows of missing accounts have failed by now: with them every row is there.
   await place.run('retry', child.job, '--all');
+  const { retried: inAll } = (await place.report('status', parent.job)).report as Report;
+  expect(inAll).toMatchObject({ left: 0, totals: { failed: 0, unknown: 0, open: 0 } });
+  expect(inAll!.totals.ok + inAll!.totals.satisfied).toBe(parent.totals.accepted);
   const truths = await simulator.relations(WRITES);
   expect(truths.filter(({ forward }) => !forward)).toEqual([]);
 }, 120_000);

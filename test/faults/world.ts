@@ -68,6 +68,9 @@ export interface World {
   close(): Promise<void>;
 }
 
+/** What is waited for comes in seconds, on a loaded machine too; a chunk that was lost never does. */
+const LONGEST_MS = 90_000;
+
 export interface WorldOptions {
   seed: number;
   faults?: FaultPlanInput;
@@ -129,8 +132,10 @@ export async function openWorld({ seed, faults = UNEASY, plan = {}, settings }: 
   };
 
   const until = async (what: string, done: () => boolean | Promise<boolean>): Promise<void> => {
+    const since = performance.now();
     while (!(await done())) {
       if (failure !== null) throw failure;
+      if (performance.now() - since > LONGEST_MS) throw new Error(`seed ${seed}: not ${what}, after ${listed(hit)}`);
       if (closing.signal.aborted) throw new Error(`seed ${seed}: closed before ${what}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

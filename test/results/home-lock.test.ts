@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { lockHome, LOCK_FILE } from '../../src/results/home-lock.ts';
+import { lockFileOf, lockHome } from '../../src/results/home-lock.ts';
 import { type Folder, makeFolder } from './support.ts';
 
 const HOLDER = fileURLToPath(new URL('lock-holder.mjs', import.meta.url));
@@ -25,6 +25,9 @@ afterEach(async () => {
   }
   home.remove();
 });
+
+/** As `lock-holder.mjs` has it. */
+const WHOSE = { sdkAppId: 1, redis: null };
 
 /** A process that wants to be the recorder, and what it says. */
 function holder(): { child: ChildProcess; said: string[]; says(word: string): Promise<void> } {
@@ -45,7 +48,7 @@ function holder(): { child: ChildProcess; said: string[]; says(word: string): Pr
 /** Resolves when somebody who waits has been refused at least once more. */
 async function refused(): Promise<void> {
   const abort = new AbortController();
-  const asked = lockHome(home.dir, silent, abort.signal);
+  const asked = lockHome(home.dir, WHOSE, silent, abort.signal);
   await new Promise((resolve) => setTimeout(resolve, 300));
   abort.abort();
   expect(await asked).toBeNull();
@@ -80,7 +83,7 @@ test('who waits for a frozen holder says so', async () => {
   await first.says('mine');
   first.child.kill('SIGSTOP');
   const longAgo = new Date(Date.now() - 60_000);
-  utimesSync(join(home.dir, LOCK_FILE), longAgo, longAgo);
+  utimesSync(join(home.dir, lockFileOf(WHOSE)), longAgo, longAgo);
   const second = holder();
   const warning = 'the recorder of this home gives no sign of life';
   await second.says(warning);
@@ -91,10 +94,24 @@ test('who waits for a frozen holder says so', async () => {
 
 test('two of one process exclude each other as well', async () => {
   const never = new AbortController().signal;
-  const first = await lockHome(home.dir, silent, never);
+  const first = await lockHome(home.dir, WHOSE, silent, never);
   await refused();
   await first?.giveUp();
-  const second = await lockHome(home.dir, silent, never);
+  const second = await lockHome(home.dir, WHOSE, silent, never);
   expect(second).not.toBeNull();
   await second?.giveUp();
+});
+
+test('another app, and another Redis, have recorders of their own in the home', async () => {
+  const never = new AbortController().signal;
+  const all = await Promise.all(
+    [
+      WHOSE,
+      { sdkAppId: 2, redis: null },
+      { sdkAppId: 1, redis: '127.0.0.1:6379' },
+      { sdkAppId: 1, redis: '127.0.0.1:6380' },
+    ].map((whose) => lockHome(home.dir, whose, silent, never)),
+  );
+  expect(all).not.toContain(null);
+  await Promise.all(all.map((lock) => lock!.giveUp()));
 });

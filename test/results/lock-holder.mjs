@@ -2,7 +2,7 @@
 import { lockHome } from '../../dist/src/results/home-lock.js';
 
 const log = { debug() {}, warn: (_, message) => console.log(message) };
-const lock = await lockHome(process.argv[2], log, new AbortController().signal);
+const lock = await lockHome(process.argv[2], { sdkAppId: 1, redis: null }, log, new AbortController().signal);
 console.log('mine');
 process.stdin.resume();
 process.stdin.on('end', async () => {

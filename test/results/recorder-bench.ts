@@ -80,6 +80,7 @@ export function recorderBench(): RecorderBench {
           resultsKey: KEYS.results,
           jobKey: KEYS.job,
           home: home.dir,
+          whose: { sdkAppId: 1, redis: null },
           folderOf: async (job) => folders.get(job)?.dir ?? null,
           at: () => AT,
           log,
