@@ -553,8 +553,15 @@ describe('what to do next', () => {
     const failed = { totals: settled({ ok: 7, failed: 3 }), codes: { 30006: 1, 30014: 2 } };
     const by = 'import-20261121-110000-5b6c7d8e';
     const totals = settled({ ok: 10 });
-    expect(commands({ ...failed, retried: { by, left: 0, totals } })).toEqual([LOOK('failed'), `befriend status ${by}`]);
-    expect(commands({ ...failed, retried: { by, left: 2, totals } })).toEqual([LOOK('failed'), `befriend status ${by}`, ALL]);
+    expect(commands({ ...failed, retried: { by, left: 0, totals } })).toEqual([
+      LOOK('failed'),
+      `befriend status ${by}`,
+    ]);
+    expect(commands({ ...failed, retried: { by, left: 2, totals } })).toEqual([
+      LOOK('failed'),
+      `befriend status ${by}`,
+      ALL,
+    ]);
   });
 
   test('names the rows where they are known, and the way on after --new', () => {
