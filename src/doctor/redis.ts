@@ -78,9 +78,12 @@ async function examineConnected(
   const findings = judgeRedis(await asked(inspectRedis(redis, now, wallClock)));
   // One that is too old or a replica refuses more than is worth telling.
   if (sdkAppId === null || findings.some(({ level }) => level === 'problem')) return { findings, rates: [] };
-  findings.push(await asked(writeFinding(redis, keysOf(sdkAppId).writeCheck)));
-  findings.push(judgeJobs(await asked(jobsOf(redis, sdkAppId))));
-  findings.push(judgeBacklog(await asked(createLedger(redis, keysOf(sdkAppId)).backlog()), tuning));
+  const written = await asked(writeFinding(redis, keysOf(sdkAppId).writeCheck));
+  findings.push(written, judgeJobs(await asked(jobsOf(redis, sdkAppId))));
+  // A script tells it.
+  if (written.level === 'ok') {
+    findings.push(judgeBacklog(await asked(createLedger(redis, keysOf(sdkAppId)).backlog()), tuning));
+  }
   const [rates, allowances] = await asked(Promise.all([ratesOf(redis, sdkAppId), allowancesOf(redis, sdkAppId)]));
   return { findings, rates: [judgeRates(rates), ...judgeAllowances(allowances)] };
 }

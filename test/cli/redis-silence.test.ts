@@ -55,15 +55,15 @@ const okIn = ({ stdout }: Finished): string[] =>
   (JSON.parse(stdout) as { findings: Finding[] }).findings.flatMap(({ level, area }) => (level === 'ok' ? [area] : []));
 
 describe('doctor', () => {
-  // CONFIG, TIME: what the server is. EVAL: the write check. ZREVRANGE: jobs. HMGET: the rate. EVALSHA: a slot.
+  // CONFIG, TIME: what the server is. EVAL: the write check. ZREVRANGE: jobs. HMGET: the rate. EVALSHA: the backlog.
   test.each([
     { command: 'CONFIG', how: 'silent', says: 'gave no answer for 5 s' },
     { command: 'TIME', how: 'gone', says: 'the connection broke and did not come back for 5 s' },
     { command: 'EVAL', how: 'silent', says: 'gave no answer for 5 s' },
     { command: 'ZREVRANGE', how: 'silent', says: 'gave no answer for 5 s' },
     { command: 'HMGET', how: 'gone', says: 'did not come back for 5 s' },
-    { command: 'EVALSHA', how: 'silent', says: 'Redis answers no more' },
-    { command: 'EVALSHA', how: 'gone', says: 'Redis answers no more' },
+    { command: 'EVALSHA', how: 'silent', says: 'gave no answer for 5 s' },
+    { command: 'EVALSHA', how: 'gone', says: 'did not come back for 5 s' },
   ] as const)('Redis $how at $command: exit 4, and the API is looked at', { timeout: PATIENT }, async (wrong) => {
     const { place } = await endingAt(wrong.command, wrong.how);
     const finished = await place.run('doctor', '--json');
