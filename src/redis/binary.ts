@@ -55,8 +55,8 @@ function libraryFolders(lib: string): string[] {
 function probe(path: string, env: Record<string, string>, tried: string[]): RedisBinary | null {
   try {
     const text = execFileSync(path, ['--version'], {
-      // What it gets when it is started (guardian.ts): our environment may hold secrets.
-      env: { PATH: process.env.PATH, ...env },
+      // No more of our environment than it takes to run: it may hold secrets.
+      env: { PATH: process.env.PATH, LD_LIBRARY_PATH: process.env.LD_LIBRARY_PATH, ...env },
       encoding: 'utf8',
       stdio: 'pipe',
     });
