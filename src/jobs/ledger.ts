@@ -123,7 +123,7 @@ export interface Brake {
 }
 
 /** From_Accounts that a job remembers bars of, 1.5 kB each at most (`bar.ts`): 30 MB, where so many are full. */
-const MOST_BARS = 20_000;
+const MOST_BARRED = 20_000;
 
 /** The record of jobs in Redis: what is closed, what is settled, totals. The source of every count. */
 export interface Ledger {
@@ -302,7 +302,7 @@ export function createLedger(redis: Redis, keys: Keys): Ledger {
           JSON.stringify(entry.outcomes),
           bars,
           knownBars,
-          MOST_BARS,
+          MOST_BARRED,
           brake.after,
           brake.percent,
           ...Object.entries(counts).flat(),

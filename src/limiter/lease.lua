@@ -16,8 +16,8 @@
   short are told when to come again, one after the other, so that not all of them ask for every slot.
 
   KEYS[1]  state of the command, a hash   run: run_id of the server that keeps it · since: when it began (us) · last:
-                           time of the last slot · smooth: of the next one in a line that is even · from: no slot before · rate: rate in force after the last reduction
-                           (ppm of the ceiling) · reducedId: last slot granted before it · reducedAt · attached: an
+                           time of the last slot · smooth: of the next one in a line that is even · from: no slot
+                           before · rate: rate in force after the last reduction (ppm of the ceiling) · reducedId: last slot granted before it · reducedAt · attached: an
                            interactive caller is, until then · turn: when the last of those cut short is to come again
                            · loss: the longest that was said since the state began · allowed: calls a second that an
                            operator allows; absent: all that there are
@@ -76,7 +76,7 @@ local TURNS = 20 -- are given out so far apart; more come closer together, and n
 local SOON = 20000 -- us of lost time that may be caught up at once
 local CLOSE = 0.5 -- of the pace, between two slots that catch up
 local SMOOTH = 0.99 -- the pace where somebody interactive may come at any time: a hole in the line is a wait
-local SMOOTH_SOON = 5000
+local SMOOTH_SOON = 5000 -- us: the same there
 
 local function int(number)
   return string.format('%.0f', number)
@@ -213,9 +213,7 @@ local stale = now - 2 * (window + margin)
 -- A line that starts is evenly spaced. Once tokens come back they set the pace, and lost time may be caught up: a little of
 -- it at once, so that a late call does not hold up those after it; the rest slowly, so that no burst and no hole in the
 -- line comes back in every window.
-if short then
-  pace = math.max(pace, SMOOTH)
-end
+pace = short and math.max(pace, SMOOTH) or pace
 local soon = short and SMOOTH_SOON or SOON
 
 local function lineOf(bucket, full)
@@ -356,8 +354,8 @@ while #tokens < 2 * want do
 end
 
 -- A turn for whom reach or horizon cut short, and while others wait for theirs. Where slots are so rare that a turn has
--- hardly one there are none: whoever asks at the right moment has it, and turns would give it to the same one ever. Under a limit of the app a command of few
--- calls needs the line's end more often than a turn comes: there all ask as they need, but for the reach.
+-- hardly one there are none: they would go to the same caller ever. Under a limit of the app a command of few calls needs
+-- the line's end more often than a turn comes: there all ask as they need, but for the reach.
 local even = window / command.calls * FULL / command.rate
 local inTurn = short or (app.calls == 0 and even < TURN * span)
 if not interactive and inTurn and (reply[5] > 0 or command.turn > now) then
