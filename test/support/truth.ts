@@ -3,6 +3,7 @@ import type { Outcome } from '../../src/domain/outcome.ts';
 import type { Report } from '../../src/results/report.ts';
 import { readMeter } from '../../src/simulator/meter.ts';
 import type { PairTruth } from '../../src/simulator/truth.ts';
+import { COMPRESSED_LIMIT, outcomesIn } from './command.ts';
 import type { TestSimulator } from './simulator.ts';
 
 export type Row = readonly [from: string, to: string];
@@ -84,6 +85,16 @@ export async function expectLimitHeld(
   const { certainMax, calls } = await simulator.meter(command, { window: windowMs, limit });
   expect(calls).toBeGreaterThan(0);
   expect(certainMax).toBeLessThanOrEqual(limit);
+}
+
+/** An import at the compressed limit has completed: one true outcome a row, totals that add up, and the limit held. */
+export async function expectWholeImport(simulator: TestSimulator, rows: readonly Row[], report: Report): Promise<void> {
+  expect(report.state).toBe('completed');
+  const outcomes = outcomesIn(report.results as string);
+  expectOneOutcomeEach(rows, outcomes);
+  await expectTrue(simulator, outcomes);
+  expectTotals(report, outcomes);
+  await expectLimitHeld(simulator, 'friend_import', COMPRESSED_LIMIT);
 }
 
 /** The same for all commands together, by the same rule. Returns the most calls that one window saw for certain. */
