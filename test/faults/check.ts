@@ -20,6 +20,10 @@ export interface Evidence {
   rate: { limit: number; windowMs: number };
   /** Callers that were frozen and thawed: each may have sent one call more than its slot allowed (G1, G5). */
   thaws: number;
+  /** How it ended. Default: completed. */
+  state?: 'completed' | 'cancelled';
+  /** Results files of its retries, in turn: what became of its rows in the end. */
+  retries?: readonly string[];
 }
 
 export interface Verdict {
@@ -45,10 +49,11 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
   const { input, results, simulator, command, sent, rate, thaws } = evidence;
   const rows = pairsIn(input);
   const text = readFileSync(results, 'utf8');
-  const lines = text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Line);
+  const lines = linesIn(text);
+  const inTheEnd = new Map(lines.map((line) => [nameOf(line), line]));
+  for (const path of evidence.retries ?? []) {
+    for (const line of linesIn(readFileSync(path, 'utf8'))) inTheEnd.set(nameOf(line), line);
+  }
   const meter = await simulator.meter(command, { window: rate.windowMs, limit: rate.limit });
   const { mostConcurrent } = await simulator.conflicts();
   const statuses = countBy(lines, ({ status }) => status);
@@ -62,7 +67,7 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
       ...judgeFile(rows, lines),
       ...judgeStream(lines, await streamed(evidence)),
       ...(await judgeLedger(evidence, rows.length, statuses)),
-      ...(await judgeTruth(simulator, rows, lines)),
+      ...(await judgeTruth(simulator, rows, [...inTheEnd.values()])),
       ...(meter.certainMax > rate.limit + thaws
         ? [`limit: a window saw ${meter.certainMax} calls, not ${rate.limit}`]
         : []),
@@ -71,6 +76,12 @@ export async function judge(evidence: Evidence): Promise<Verdict> {
     ],
   };
 }
+
+const linesIn = (text: string): Line[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Line);
 
 const nameOf = ({ from, to }: { from: string; to: string }): string => `${from}→${to}`;
 
@@ -155,7 +166,7 @@ async function keyOf(redis: Redis, ending: string): Promise<string> {
 
 /** Everything is closed, the totals are the file's, and nothing of the job is left in a queue or under a lock. */
 async function judgeLedger(
-  { redis, job, sent }: Evidence,
+  { redis, job, sent, state = 'completed' }: Evidence,
   rows: number,
   inFile: Record<string, number>,
 ): Promise<string[]> {
@@ -173,7 +184,7 @@ async function judgeLedger(
   const expectSame = (what: string, is: unknown, should: unknown): void => {
     if (String(is) !== String(should)) wrong.push(`ledger: ${what} is ${String(is)}, not ${String(should)}`);
   };
-  expectSame('state', hash.state, 'completed');
+  expectSame('state', hash.state, state);
   expectSame('delivered', hash.delivered, 1);
   expectSame('accepted', accepted, rows);
   expectSame('closed', hash.closed, hash.chunks);

@@ -152,7 +152,7 @@ export async function expectStormSurvived(
         await next.strike(world, random);
       }
       await world.over(job);
-      const verdict = await world.verdict(job, input, thaws);
+      const verdict = await world.verdict(job, input, { thaws });
       expectWhole(verdict, { seed, job, tried: survived.tried });
       survived.jobs += 1;
       survived.rows += verdict.rows;

@@ -3,7 +3,7 @@ import type { FaultPlanInput } from '../../src/simulator/faults.ts';
 import { type Command, COMPRESSED_LIMIT, type Finished, type Workplace, workplace } from '../support/command.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
 import { type TestSimulator, testSimulator } from '../support/simulator.ts';
-import { judge, type Verdict } from './check.ts';
+import { type Evidence, judge, type Verdict } from './check.ts';
 import { type KillProxy, killProxy, type Trap } from './kill-proxy.ts';
 import { type Link, link } from './link.ts';
 import { PARTIES, type Party, type Point, textOf, WATCHED } from './points.ts';
@@ -63,8 +63,10 @@ export interface World {
   over(job: string): Promise<void>;
   /** Resolves when `done` holds; rejects when a process ends unasked. */
   until(what: string, done: () => boolean | Promise<boolean>): Promise<void>;
-  /** @param thaws of frozen callers, each of which may have sent one call too many (G1) */
-  verdict(job: string, input: Input, thaws?: number): Promise<Verdict>;
+  /** The results file of a job. */
+  results(job: string): string;
+  /** What is otherwise than usual: thaws of frozen callers, each of which may have sent one call too many (G1). */
+  verdict(job: string, input: Input, given?: Partial<Evidence>): Promise<Verdict>;
   close(): Promise<void>;
 }
 
@@ -178,17 +180,19 @@ export async function openWorld({ seed, faults = UNEASY, plan = {}, settings }: 
     state: async (job) => (await redis.redis.hget(key(job), 'state')) ?? 'none',
     closed: async (job) => Number(await redis.redis.hget(key(job), 'closed')),
     over: (job) => until(`${job} was over`, async () => (await redis.redis.hget(key(job), 'delivered')) === '1'),
-    verdict: (job, { file }, thaws = 0) =>
+    results: (job) => join(place.home, 'jobs', job, 'results.jsonl'),
+    verdict: (job, { file }, given) =>
       judge({
         job,
         input: file,
-        results: join(place.home, 'jobs', job, 'results.jsonl'),
+        results: world.results(job),
         redis: redis.redis,
         simulator,
         command: WATCHED,
         sent: links.api.sent(),
         rate: COMPRESSED_LIMIT,
-        thaws,
+        thaws: 0,
+        ...given,
       }),
     async close() {
       closing.abort();
