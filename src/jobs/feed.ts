@@ -66,6 +66,8 @@ interface Eater extends Standing {
   spool: Spool | null;
 }
 
+/** What a cancelled job has left takes no slot: it need not wait behind chunks that do. */
+const placeIn = ({ state }: FeedReply): Place => (state === 'cancelled' ? 'first' : 'next');
 const isThere = <T>(value: T | null): value is T => value !== null;
 const commandOf = (job: JobDescriptor): string => OPERATIONS[job.operation].command;
 
@@ -73,7 +75,7 @@ async function look(job: JobDescriptor, parts: FeedParts): Promise<Eater> {
   const reply = await parts.ledger.feed(job, commandOf(job), 0, []);
   const moves = reply.state === 'running' || reply.state === 'cancelled';
   if (!moves || (parts.only !== undefined && parts.only !== job.id)) return eaterOf(job, reply, null);
-  await requeue(job, reply.unheld, 'next', parts);
+  await requeue(job, reply.unheld, placeIn(reply), parts);
   const spool = await parts.spoolOf(job.id).catch((error: unknown) => cannotBeFed(job, error, parts));
   return eaterOf(job, reply, spool);
 }
@@ -116,7 +118,7 @@ async function feedJob(eater: Eater, count: number, parts: FeedParts): Promise<E
   await requeue(
     job,
     reply.unheld.filter((chunk) => !first.includes(chunk)),
-    'next',
+    placeIn(reply),
     parts,
   );
   return eaterOf(job, reply, spool);

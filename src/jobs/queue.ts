@@ -15,8 +15,8 @@ export type ChunkQueue = Queue<ChunkRef, void, string>;
 export type ChunkJob = Job<ChunkRef, void, string>;
 
 /**
- * First come, first served within a place; the first chunks of a job that begins stand before all others. BullMQ serves
- * lower numbers first.
+ * First come, first served within a place; the first chunks of a job that begins, and those that a cancelled job has
+ * left, stand before all others. BullMQ serves lower numbers first.
  */
 const PLACE = { first: 1, next: 2 };
 export type Place = keyof typeof PLACE;

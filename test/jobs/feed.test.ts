@@ -122,3 +122,11 @@ test('a job whose home has no feeder any more keeps nothing from the others', as
   expect(await callsIn(5, feeders.slice(0, 1))).toEqual(new Map([[low.id, 5 * CALLS]]));
   expect((await ledger.feed(low, commandOf(low), 0, [])).open).toBe(WINDOW - CALLS);
 }, 60_000);
+
+test('what a cancelled job has left is settled before calls that others make', async () => {
+  const [cancelled, other] = [await submit('normal', 30), await submit('high')];
+  // Its own first chunks are gone; the window is full of its next ones.
+  await callsIn(2, [() => round([other])]);
+  await ledger.steer(cancelled.id, 'cancel', '');
+  expect(await callsIn(3, [() => round([cancelled, other])])).toEqual(new Map([[cancelled.id, 30]]));
+}, 60_000);
