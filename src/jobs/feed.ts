@@ -15,8 +15,8 @@ export interface FeedParts {
   queueOf: (command: string) => ChunkQueue;
   /** Null when the job's spool is in another home; rejects when it cannot be read. */
   spoolOf: (job: string) => Promise<Spool | null>;
-  /** Chunks kept ready in the queue of a command: about two seconds of its calls. */
-  readyWindow: (command: string) => number;
+  /** Chunks kept ready in the queue of a command: about two seconds of its calls, as many as there may be now. */
+  readyWindow: (command: string) => Promise<number>;
   /** Outcomes that may wait in Redis, bytes beyond what is kept of each stream. */
   backlogBytes: number;
   /** Feed this job alone. The others have their shares all the same. */
@@ -40,20 +40,19 @@ export async function feed(parts: FeedParts): Promise<string | null> {
     keptBytes: KEEP_STREAM_BYTES,
   });
   if (heldBack !== null) await ledger.holdBack(heldBack);
-  const readyWindow = (command: string): number => (heldBack === null ? parts.readyWindow(command) : 0);
   const jobs = (await Promise.all((await ledger.active()).map((id) => ledger.descriptor(id)))).filter(isThere);
   for (const command of new Set(jobs.map(commandOf))) {
     const found: Eater[] = [];
     for (const job of jobs.filter((one) => commandOf(one) === command)) found.push(await look(job, parts));
-    await feedByShares(
-      found.filter(({ state }) => state === 'running'),
-      { ...parts, readyWindow },
-    );
+    const window = heldBack === null ? await parts.readyWindow(command) : 0;
     // What a cancelled job drains takes no call: it has a window of its own.
-    await feedByShares(
-      found.filter(({ state }) => state === 'cancelled'),
-      { ...parts, readyWindow },
-    );
+    for (const moving of ['running', 'cancelled']) {
+      await feedByShares(
+        found.filter(({ state }) => state === moving),
+        window,
+        parts,
+      );
+    }
   }
   return heldBack;
 }
@@ -88,10 +87,8 @@ function eaterOf(job: JobDescriptor, reply: FeedReply, spool: Spool | null): Eat
 }
 
 /** Feeds jobs of one command. One job's unreadable spool stops no other job, and its share is not kept for it. */
-async function feedByShares(eaters: readonly Eater[], parts: FeedParts): Promise<void> {
-  const [one] = eaters;
-  if (one === undefined) return;
-  const more = topUps(parts.readyWindow(commandOf(one.job)), eaters);
+async function feedByShares(eaters: readonly Eater[], window: number, parts: FeedParts): Promise<void> {
+  const more = topUps(window, eaters);
   const after: Eater[] = [];
   let failed = false;
   for (const [n, eater] of eaters.entries()) {
@@ -102,7 +99,7 @@ async function feedByShares(eaters: readonly Eater[], parts: FeedParts): Promise
       }),
     );
   }
-  if (failed) await feedByShares(after, parts);
+  if (failed) await feedByShares(after, window, parts);
 }
 
 async function feedJob(eater: Eater, count: number, parts: FeedParts): Promise<Eater> {

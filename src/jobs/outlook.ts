@@ -1,26 +1,18 @@
-import type { Redis } from 'ioredis';
 import { type RunningJob, runningJobs } from '../domain/forecast.ts';
-import { ceilingOf, type Limits } from '../domain/frequency.ts';
 import { type OperationName, OPERATIONS } from '../domain/operation.ts';
-import { sharesInForce, unansweredCalls } from '../limiter/in-force.ts';
-import type { Throttled } from '../limiter/limiter.ts';
+import { unansweredCalls } from '../limiter/in-force.ts';
 import { type Allowance, allowanceOf } from './allowance.ts';
 import type { Keys } from './keys.ts';
 import type { Ledger } from './ledger.ts';
+import { type LimitInForce, limitInForce, type LimitParts } from './limit-in-force.ts';
 import { lastDelayMs } from './queue.ts';
 import { quietOf } from './breaker.ts';
 import { tooFastCode, troubleOf } from './trouble.ts';
 
 /** What the calls of one operation can expect now. */
-export interface Outlook {
-  /** The documented or configured limit of its command, or the app's where that is less. Calls a second. */
-  ceiling: number;
-  /** The limit in force: what an operator allows, and less for a while after the service said "too fast". */
-  limit: number;
+export interface Outlook extends Omit<LimitInForce, 'saidMsAgo'> {
   /** What an operator allows of the command. */
   allowed: Allowance;
-  /** Whose calls the service found too fast, where the limit is lower for that. */
-  throttled: Throttled | null;
   /** The last "too fast" of that limit: the service's code, where it is known yet, and how long ago. Null as above. */
   tooFast: { code: number | null; msAgo: number } | null;
   /** The running jobs that share it, by the weights of their priorities (domain/shares.ts). */
@@ -35,12 +27,9 @@ export interface Outlook {
   trouble: string | null;
 }
 
-export interface OutlookParts {
-  redis: Redis;
+export interface OutlookParts extends LimitParts {
   keys: Keys;
   ledger: Ledger;
-  sdkAppId: number;
-  tuning: Limits;
   /** Milliseconds since 1970. */
   wallClock: () => number;
 }
@@ -51,10 +40,8 @@ export async function outlookOf(
   { redis, keys, ledger, sdkAppId, tuning, wallClock }: OutlookParts,
 ): Promise<Outlook> {
   const { command } = OPERATIONS[operation];
-  const ceiling = ceilingOf(command, tuning);
-  const own = ceilingOf(command, { ...tuning, appCallsPerSecond: null });
-  const [shares, allowed, delayMs, unanswered, trouble, heldBack, active] = await Promise.all([
-    sharesInForce(redis, sdkAppId, command),
+  const [inForce, allowed, delayMs, unanswered, trouble, heldBack, active] = await Promise.all([
+    limitInForce(command, { redis, sdkAppId, tuning }),
     allowanceOf(command, { redis, keys, sdkAppId }),
     lastDelayMs(redis, keys, command, wallClock()),
     unansweredCalls(redis, sdkAppId, command),
@@ -66,13 +53,10 @@ export async function outlookOf(
     command,
     active.filter((job) => job !== null),
   );
-  const inForce = { command: own * shares.command, app: ceiling * shares.app };
-  const most = Math.min(ceiling, allowed.callsPerSecond ?? ceiling);
-  const limit = Math.min(most, inForce.command, inForce.app);
-  const throttled = limit === most ? null : limit < inForce.app ? 'command' : 'app';
+  const { throttled, saidMsAgo, ...limits } = inForce;
   const tooFast = throttled && {
     code: await tooFastCode(redis, keys, throttled === 'app' ? null : command),
-    msAgo: shares.saidMsAgo[throttled] ?? 0,
+    msAgo: saidMsAgo ?? 0,
   };
-  return { ceiling, limit, allowed, throttled, tooFast, jobs, lastDelayMs: delayMs, unanswered, heldBack, trouble };
+  return { ...limits, throttled, allowed, tooFast, jobs, lastDelayMs: delayMs, unanswered, heldBack, trouble };
 }

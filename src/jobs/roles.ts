@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { ChatClient } from '../chat/client.ts';
 import { PROBE } from '../chat/probe.ts';
 import { DEFAULT_CURVES } from '../domain/backoff.ts';
-import { ceilingOf, type Limits } from '../domain/frequency.ts';
+import type { Limits } from '../domain/frequency.ts';
 import { type OperationName, OPERATIONS } from '../domain/operation.ts';
 import type { Limiter } from '../limiter/limiter.ts';
 import { within } from '../redis/in-time.ts';
@@ -20,6 +20,7 @@ import { Halts } from './halts.ts';
 import { jobFolder } from './home.ts';
 import type { Keys } from './keys.ts';
 import type { Ledger } from './ledger.ts';
+import { limitInForce } from './limit-in-force.ts';
 import { type ChunkQueue, openQueue } from './queue.ts';
 import { THROTTLED_MS } from './settle.ts';
 import { silenceOf } from './probe.ts';
@@ -109,8 +110,8 @@ export function startRoles(options: RolesOptions): Roles {
 
   const loops: Promise<void>[] = [tellPresence(redis, log, abort.signal)];
   if (roles.includes('feed')) {
-    const readyWindow = (command: string) =>
-      Math.ceil(ceilingOf(command, options.tuning) * options.tuning.readySeconds);
+    const readyWindow = async (command: string) =>
+      Math.ceil((await limitInForce(command, options)).limit * options.tuning.readySeconds);
     const backlogBytes = options.tuning.backlogMegabytes * 1e6;
     const parts = {
       ...options,

@@ -95,6 +95,25 @@ async function atLeastPerSecond(calls: number): Promise<void> {
   while (spanMs(await nextArrivals(50), 50) > 50_000 / calls);
 }
 
+test('the ready window is two seconds of what is allowed, so a job that comes later need not wait for longer', async () => {
+  await place.run('limit', 'import', '20');
+  const rows = Array.from({ length: 2000 }, (_, n) => [`from${n}`, 'to'] as const);
+  place.start('worker', '--roles', 'feed');
+  await place.run('import', place.csv('rows.csv', rows), '--detach');
+  await expectReady(40);
+  await place.run('limit', 'import', '30');
+  await expectReady(60);
+}, 60_000);
+
+/** So many chunks stand in the queue in the end, and never more. */
+async function expectReady(chunks: number): Promise<void> {
+  const queue = openQueue(redis.redis, keysOf(simulator.sdkappid), COMMAND);
+  let ready = 0;
+  while (ready < chunks) ready = await queue.getPrioritizedCount();
+  await queue.close();
+  expect(ready).toBe(chunks);
+}
+
 test('alone it lists every operation', async () => {
   await place.run('limit', 'accounts-check', '12.5', '--in-flight', '4');
   const { stdout, stderr, code } = await place.run('limit');

@@ -46,7 +46,7 @@ const round = ({ job }: JobInHome): Promise<string | null> =>
     ledger: bench.ledger,
     queueOf: () => queue,
     spoolOf: async () => spoolOf(job),
-    readyWindow: () => WINDOW,
+    readyWindow: async () => WINDOW,
     backlogBytes: 4e6,
     log: createLog({ level: 'silent' }),
   });

@@ -52,7 +52,15 @@ function round(home: readonly JobDescriptor[], only?: string): Promise<string | 
     return job ? spoolWith(job) : null;
   };
   const log = createLog({ level: 'silent' });
-  return feed({ ledger, queueOf: () => queue, spoolOf, readyWindow: () => WINDOW, backlogBytes: 64e6, only, log });
+  return feed({
+    ledger,
+    queueOf: () => queue,
+    spoolOf,
+    readyWindow: async () => WINDOW,
+    backlogBytes: 64e6,
+    only,
+    log,
+  });
 }
 
 function spoolWith(job: JobDescriptor): Spool {
