@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis, type RedisOptions } from 'ioredis';
 import { greet, type Obstacle } from './greet.ts';
 import { findMaster, following } from './master.ts';
@@ -48,12 +49,21 @@ export function connectionOptions(address: RedisAddress): RedisOptions {
   };
 }
 
-/** What keeps the server, or the master that its URL leads to now, from being used. */
+/** Between two looks at a master that is away: another may be promoted. */
+const PROMOTED_MS = 100;
+
+/** What keeps the server, or the master that its URL leads to, from being used. */
 async function obstacleAt(route: Route, key: string | undefined, timeoutMs: number): Promise<Obstacle | null> {
   const seed = route.seeds[0]!;
   if (route.kind === 'server') return greet(doorTo(route, seed), timeoutMs);
+  const deadline = performance.now() + timeoutMs;
   try {
-    return await greet(doorTo(route, await findMaster(route, key, timeoutMs)), timeoutMs);
+    for (;;) {
+      const left = deadline - performance.now();
+      const obstacle = await greet(doorTo(route, await findMaster(route, key, left)), left);
+      if (!obstacle?.isAway || deadline - performance.now() < 2 * PROMOTED_MS) return obstacle;
+      await sleep(PROMOTED_MS);
+    }
   } catch (error) {
     return (
       (await greet(doorToSeed(route, seed), timeoutMs)) ?? {
@@ -92,7 +102,9 @@ export async function connectRedis(address: RedisAddress, timeoutMs = 5000): Pro
     timer = setTimeout(() => reject(last ?? new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
   });
   try {
-    await Promise.race([redis.connect().then(() => redis.ping()), late]);
+    // What greeted us may go now: a master that is made one ends its connections. The next attempt is made by itself.
+    const connected = 'url' in address ? redis.connect().catch(() => {}) : redis.connect();
+    await Promise.race([connected.then(() => redis.ping()), late]);
     return redis;
   } catch (error) {
     redis.disconnect();

@@ -5,6 +5,8 @@ import { type Door, Talk } from './talk.ts';
 export interface Obstacle {
   what: string;
   advice: string;
+  /** Nobody is there: where masters follow each other, another may come. */
+  isAway?: true;
 }
 
 /** What to do for a user of an ACL that lacks a right. */
@@ -98,6 +100,7 @@ function closed({ tls }: Door): Obstacle {
     advice: tls
       ? 'Check host and port in REDIS_URL, and whether the server wants a client certificate'
       : 'Check host and port in REDIS_URL; a server that wants TLS needs rediss://',
+    isAway: true,
   };
 }
 
@@ -138,11 +141,11 @@ function unreachable(error: NodeJS.ErrnoException, timeoutMs: number, { host, po
   const say = (what: string, advice: string): Obstacle => ({ what, advice });
   const { code = '' } = error;
   const reasons: Record<string, () => Obstacle> = {
-    ECONNREFUSED: () =>
-      say(
-        `nothing listens on port ${port}`,
-        'Start it, or check host and port in REDIS_URL. Without REDIS_URL befriend starts a private Redis',
-      ),
+    ECONNREFUSED: () => ({
+      what: `nothing listens on port ${port}`,
+      advice: 'Start it, or check host and port in REDIS_URL. Without REDIS_URL befriend starts a private Redis',
+      isAway: true,
+    }),
     ENOTFOUND: () => say(`there is no host ${host}`, 'Check the name in REDIS_URL, and the DNS of this machine'),
     EAI_AGAIN: () =>
       say(`the name ${host} cannot be resolved now`, 'Check the name in REDIS_URL, and the DNS of this machine'),

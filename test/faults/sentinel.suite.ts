@@ -60,7 +60,6 @@ test('the master is killed with an acknowledged tail, the replica is promoted, t
   const before = written();
   while (written() < before + 100 || (await sequenceOn(master)) < heard + 20) await sleep(10);
   await master.kill();
-  // A command that begins without a master ends with exit 4; workers wait.
   const masterPort = async (): Promise<number> =>
     Number(((await watcher.call('SENTINEL', 'get-master-addr-by-name', 'befriend')) as string[])[1]);
   while ((await masterPort()) !== replica.port) await sleep(20);
@@ -71,6 +70,14 @@ test('the master is killed with an acknowledged tail, the replica is promoted, t
   const said = (await Promise.all(workers.map(({ done }) => done))).map(({ stderr }) => stderr).join('');
   expect(said).toContain('Redis lost a tail; cut back');
 }, 120_000);
+
+test('commands that begin while the master is away wait for the next one', async () => {
+  await watcher.call('SENTINEL', 'SET', 'befriend', 'down-after-milliseconds', 1000);
+  await master.kill();
+  const commands = Array.from({ length: 4 }, () => place.run('jobs'));
+  expect(await Promise.all(commands)).toEqual(commands.map(() => ({ code: 0, stdout: 'no jobs yet\n', stderr: '' })));
+  expect(await replica.redis.info('replication')).toContain('role:master');
+}, 60_000);
 
 test('doctor and a wrong name of the master', async () => {
   const found = await place.run('doctor', '--json');
