@@ -219,6 +219,7 @@ function tuningOf(values: Values): Tuning {
     brakeAfter: values.BEFRIEND_BRAKE_AFTER!,
     brakePercent: values.BEFRIEND_BRAKE_PERCENT!,
     backlogMegabytes: values.BEFRIEND_BACKLOG_MB!,
+    stallSeconds: values.BEFRIEND_STALL_SECONDS!,
     keepDays: values.BEFRIEND_KEEP_DAYS ?? null,
     keepGigabytes: values.BEFRIEND_KEEP_GB ?? null,
   };

@@ -201,6 +201,12 @@ export const SETTINGS = {
       'that are kept anyway: with more, or when Redis has 85 % of its maxmemory in use, no new chunks are fed',
     default: '64',
   }),
+  BEFRIEND_STALL_SECONDS: whole(1, 86_400, {
+    description:
+      'Seconds after which a worker says that a running job has not moved, whose work does not come, and makes its own ' +
+      'connections to Redis anew where it is that',
+    default: '60',
+  }),
   BEFRIEND_KEEP_DAYS: whole(1, 36_500, {
     description:
       'Days that a job which is over is kept, with its results; then whoever writes results files removes it. Absent: ' +

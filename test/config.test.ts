@@ -44,6 +44,7 @@ describe('readConfig', () => {
         brakeAfter: 1000,
         brakePercent: 50,
         backlogMegabytes: 64,
+        stallSeconds: 60,
         keepDays: null,
         keepGigabytes: null,
         concurrency: 64,

@@ -25,7 +25,9 @@ import { type ChunkQueue, openQueue } from './queue.ts';
 import { THROTTLED_MS } from './settle.ts';
 import { silenceOf } from './probe.ts';
 import { reportTrouble } from './trouble.ts';
+import { sightsOf } from './sights.ts';
 import { Turns } from './turns.ts';
+import { runWatchdog } from './watchdog.ts';
 
 export type Role = 'feed' | 'call' | 'record';
 export const ROLES: readonly Role[] = ['feed', 'call', 'record'];
@@ -50,6 +52,7 @@ export interface Tuning extends Limits, Keep {
   brakeAfter: number;
   brakePercent: number;
   backlogMegabytes: number;
+  stallSeconds: number;
 }
 
 export interface RolesOptions {
@@ -138,6 +141,17 @@ export function startRoles(options: RolesOptions): Roles {
     loops.push(runRecorder(parts, abort.signal));
     if (only === undefined && expires(options.tuning)) loops.push(runExpiry(options.expire, log, abort.signal));
   }
+
+  const watchdog = {
+    sights: () => sightsOf({ ...options, queueOf, only }),
+    roles,
+    // Those of BullMQ that block look after themselves.
+    reconnect: () => [redis, ...blocking].forEach((connection) => connection.disconnect(true)),
+    stallMs: 1000 * options.tuning.stallSeconds,
+    now: () => performance.now(),
+    log,
+  };
+  loops.push(runWatchdog(watchdog, abort.signal));
 
   let stopped: Promise<void> | null = null;
   const stop = async (graceMs: number): Promise<void> => {
