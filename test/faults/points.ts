@@ -4,9 +4,10 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Who talks to Redis: the submitting and steering commands, and the roles of workers. */
-export type Party = 'command' | 'feed' | 'call' | 'record';
-export const PARTIES: readonly Party[] = ['command', 'feed', 'call', 'record'];
+/** Who talks to Redis: the submitting and steering commands, the roles of workers, and a command that does all by itself. */
+export type Party = 'command' | 'feed' | 'call' | 'record' | 'alone';
+const APART: readonly Party[] = ['command', 'feed', 'call', 'record'];
+export const PARTIES: readonly Party[] = [...APART, 'alone'];
 
 /** `before`: not sent. `lost`: applied, and the answer lost. `after`: the answer came. */
 export type Phase = 'before' | 'lost' | 'after';
@@ -25,7 +26,7 @@ export interface Point {
  * and the end of the stream the file is written. A name that comes by and is not here fails the suite, and so does one
  * that is here and never comes by.
  */
-export const NAMES: Record<Party, readonly string[]> = {
+const NAMES_APART = {
   command: ['submit', 'steer', 'prioritize'],
   feed: ['feed', 'backlog', 'queue.addPrioritizedJob'],
   call: [
@@ -42,6 +43,10 @@ export const NAMES: Record<Party, readonly string[]> = {
     'queue.moveStalledJobsToWait',
   ],
   record: ['finish', 'read-results'],
+} as const;
+export const NAMES: Record<Party, readonly string[]> = {
+  ...NAMES_APART,
+  alone: [...new Set(Object.values(NAMES_APART).flat())],
 };
 
 /** Scripts that no job of the suite comes by, and their tests: consumers and prunes are killed there. */
@@ -56,9 +61,25 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   withdraw: 'test/jobs/prune.test.ts',
 };
 
-export const POINTS: readonly Point[] = PARTIES.flatMap((party) =>
+export const POINTS: readonly Point[] = APART.flatMap((party) =>
   NAMES[party].flatMap((name) => PHASES.map((phase) => ({ party, name, phase }))),
 );
+
+/** What no job that only runs comes by for certain. */
+const NOT_ALONE = new Set(['steer', 'prioritize', 'queue.changePriority']);
+/** Where a command that does all by itself dies. */
+export const ALONE_POINTS: readonly Point[] = NAMES.alone
+  .filter((name) => !NOT_ALONE.has(name))
+  .flatMap((name) => PHASES.map((phase): Point => ({ party: 'alone', name, phase })));
+
+/** Steering commands, and the scripts by which they change something. */
+export const STEERING: readonly { command: 'pause' | 'resume' | 'cancel' | 'priority' | 'retry'; script: string }[] = [
+  { command: 'pause', script: 'steer' },
+  { command: 'resume', script: 'steer' },
+  { command: 'cancel', script: 'steer' },
+  { command: 'priority', script: 'prioritize' },
+  { command: 'retry', script: 'submit' },
+];
 
 export const textOf = ({ party, name, phase }: Point): string => `${party} ${name} ${phase}`;
 

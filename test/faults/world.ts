@@ -53,6 +53,10 @@ export interface World {
   workers(role: Role): Command[];
   /** Runs a command; where it dies of a trap, the same again, until it ends by itself. */
   insist(...args: string[]): Promise<Finished>;
+  /** The same, of a command that feeds, calls and records by itself. */
+  alone(...args: string[]): Promise<Finished>;
+  /** The next process of the party dies there. @returns what takes the trap away; true where nobody has died of it */
+  lay(trap: Point & Trap): () => boolean;
   /** Rows of accounts of their own. */
   input(accounts: number, friends: number): Input;
   submit(input: Input): Promise<string>;
@@ -133,6 +137,14 @@ export async function openWorld({ seed, faults = UNEASY, plan = {}, settings }: 
     }
   };
 
+  const insist = async (party: Party, args: string[]): Promise<Finished> => {
+    for (;;) {
+      const { command, died } = start(party, ...args);
+      const finished = await command.done;
+      if (!died()) return finished;
+    }
+  };
+
   const until = async (what: string, done: () => boolean | Promise<boolean>): Promise<void> => {
     const since = performance.now();
     while (!(await done())) {
@@ -157,12 +169,15 @@ export async function openWorld({ seed, faults = UNEASY, plan = {}, settings }: 
     },
     workers: (role) => [...running].filter(([, one]) => one === role).map(([command]) => command),
     until,
-    async insist(...args) {
-      for (;;) {
-        const { command, died } = start('command', ...args);
-        const finished = await command.done;
-        if (!died()) return finished;
-      }
+    insist: (...args) => insist('command', args),
+    alone: (...args) => insist('alone', args),
+    lay(trap) {
+      const traps = left[trap.party];
+      traps.unshift(trap);
+      return () => {
+        const n = traps.indexOf(trap);
+        return n !== -1 && traps.splice(n, 1).length === 1;
+      };
     },
     input(accounts, friends) {
       const name = `i${(inputs += 1)}`;
