@@ -11,6 +11,7 @@ import { RESULTS_FILE } from './results/file.ts';
 import { followLines, followOutcomes } from './results/follow.ts';
 import { isPruned } from './jobs/prune.ts';
 import { retriesOf } from './jobs/retry.ts';
+import { linesWithRetries } from './jobs/with-retries.ts';
 import { type Report, reportOf } from './results/report.ts';
 
 /** A job, submitted or found. */
@@ -26,8 +27,11 @@ export interface Job {
    * after Redis has lost a tail: upsert by (job, from, to). Order is not promised.
    */
   outcomes(): AsyncGenerator<Outcome>;
-  /** The same as whole lines of JSON, some at a time. `follow: false` ends with what is there now. */
-  lines(options?: { follow?: boolean }): AsyncGenerator<Buffer>;
+  /**
+   * The same as whole lines of JSON, some at a time. `follow: false` ends with what is there now. `withRetries`: rows that
+   * were run again as they ended in the last retry of theirs, so still one line a row.
+   */
+  lines(options?: { follow?: boolean; withRetries?: boolean }): AsyncGenerator<Buffer>;
   /**
    * The report once the job is over (completed, or cancelled and settled), paused or stopped. Right after a pause or a
    * stop, calls in hand may still come in.
@@ -122,9 +126,11 @@ export function jobOf(id: string, { ledger, home, notFound }: JobParts): Job {
       await mustBeHere();
       yield* followOutcomes(resultsPath, over);
     },
-    async *lines({ follow = true } = {}) {
+    async *lines({ follow = true, withRetries = false } = {}) {
       await mustBeHere();
-      yield* followLines(resultsPath, follow ? over : async () => true);
+      if (!withRetries) return yield* followLines(resultsPath, follow ? over : async () => true);
+      const overNow = async (job: string) => !follow || !isMoving((await ledger.status(job)) ?? (await status()));
+      yield* linesWithRetries(await status(), { ledger, home, over: overNow });
     },
     async done(signal) {
       while (!(await unlessAborted(over(), signal))) await wait(LOOK_MS, undefined, { signal });

@@ -116,10 +116,10 @@ function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
 export async function printMatching(
   job: Job,
   stream: NodeJS.WritableStream,
-  { follow, matches }: { follow: boolean; matches?: (outcome: Outcome) => boolean },
+  { matches, ...which }: { follow: boolean; withRetries: boolean; matches?: (outcome: Outcome) => boolean },
 ): Promise<void> {
   async function* matching(): AsyncGenerator<string | Buffer> {
-    for await (const lines of job.lines({ follow })) {
+    for await (const lines of job.lines(which)) {
       if (!matches) yield lines;
       else
         yield lines

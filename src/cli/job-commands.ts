@@ -7,7 +7,7 @@ import { OPERATIONS } from '../domain/operation.ts';
 import { ACCOUNT_STATUSES, type AccountStatus, type Outcome, type Status, STATUSES } from '../domain/outcome.ts';
 import { WEIGHT } from '../domain/shares.ts';
 import { reachText, type Stranger } from '../jobs/whereabouts.ts';
-import { exitCodeOf } from '../results/report.ts';
+import { exitCodeOf, type Report } from '../results/report.ts';
 import { type CliContext, EXIT, readContext, tell, UsageError, withBefriend } from './context.ts';
 import { wordsOf } from './command-words.ts';
 import { count } from './figures.ts';
@@ -41,6 +41,7 @@ export function jobCommands(exit: Exit): Command[] {
       .action(async (id: string, flags: StatusFlags) => exit(await status(id, flags))),
     withJob('results', 'outcomes of a job, one JSON line a row', ' --status failed,unknown')
       .option('--follow', 'go on until the job is over')
+      .option('--with-retries', 'rows that were run again as they ended in the last retry of theirs')
       .addOption(listOption('--status <list>', 'only these', STATUSES))
       .addOption(relationOption('--relation <list>', 'of a check: only rows with these relations'))
       .addOption(listOption('--account <list>', 'of accounts check: only these', ACCOUNT_STATUSES))
@@ -129,6 +130,7 @@ async function mustTell(job: Job, what: 'relation' | 'account', option: string):
 
 interface ResultsFlags {
   follow?: boolean;
+  withRetries?: boolean;
   status?: Status[];
   relation?: RelationName[];
   account?: AccountStatus[];
@@ -139,9 +141,19 @@ async function results(id: string, flags: ResultsFlags): Promise<number> {
     const job = await befriend.job(id);
     if (flags.relation !== undefined) await mustTell(job, 'relation', '--relation');
     if (flags.account !== undefined) await mustTell(job, 'account', '--account');
-    await printMatching(job, process.stdout, { follow: flags.follow === true, matches: matcherOf(flags) });
+    const { follow = false, withRetries = false } = flags;
+    await printMatching(job, process.stdout, { follow, withRetries, matches: matcherOf(flags) });
+    if (withRetries) tellOpen((await job.report()).retried);
     return EXIT.ok;
   });
+}
+
+/** Rows that are missing above, since they are being run again. */
+function tellOpen(retried: Report['retried']): void {
+  if (retried === undefined || retried.totals.open === 0) return;
+  tell(
+    `${count(retried.totals.open)} more rows are being run again: befriend status ${retried.by} --watch, then this again`,
+  );
 }
 
 /** Whether a row is wanted; absent where all are. What is asked for must all hold. */

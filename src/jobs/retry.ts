@@ -141,13 +141,14 @@ function chooseRows(parent: JobStatus, rows: RetryRows, path: string) {
   return { chosen: chosen(), failedForGood };
 }
 
-function damaged(path: string, what: string): IntakeError {
-  return new IntakeError(
-    'unreadable',
-    `${path} was changed or damaged: ${what}. Nothing was submitted: what is to run again cannot be told from it. Make a ` +
-      'file of these rows and run that',
+const damaged = (path: string, what: string): IntakeError =>
+  damagedResults(
+    path,
+    `${what}. Nothing was submitted: what is to run again cannot be told from it. Make a file of these rows and run that`,
   );
-}
+
+export const damagedResults = (path: string, what: string): IntakeError =>
+  new IntakeError('unreadable', `${path} was changed or damaged: ${what}`);
 
 const isFinal = ({ state }: JobStatus): boolean => state === 'completed' || state === 'cancelled';
 const notHolding = ({ totals }: JobStatus): number => totals.failed + totals.unknown + totals.skipped;
@@ -181,25 +182,35 @@ async function lastOf(job: JobStatus, ledger: Ledger): Promise<JobStatus> {
   return next === null ? job : lastOf(next, ledger);
 }
 
+/** The retries of a job, and which of its rows they took together; null: none was. */
+export async function retriesNamed(
+  job: JobStatus,
+  ledger: Ledger,
+): Promise<{ retries: JobStatus[]; rows: RetryRows | null }> {
+  const first = await retryNamed(job.id, 'first', ledger);
+  if (first === null) return { retries: [], rows: null };
+  const rest = await retryNamed(job.id, 'rest', ledger);
+  if (rest !== null) return { retries: [first, rest], rows: 'all' };
+  return { retries: [first], rows: leftBy(job, first) === 0 ? 'all' : 'may-pass' };
+}
+
 /** What of a job's rows was run again; null: nothing. */
 export async function retriesOf(job: JobStatus, ledger: Ledger): Promise<NonNullable<Report['retried']> | null> {
-  const first = isFinal(job) && notHolding(job) > 0 ? await retryNamed(job.id, 'first', ledger) : null;
-  if (first === null) return null;
-  const rest = await retryNamed(job.id, 'rest', ledger);
-  const by = (await lastOf(rest ?? first, ledger)).id;
-  return { by, left: rest === null ? leftBy(job, first) : 0, totals: await totalsInAll(job, ledger) };
+  const { retries, rows } = isFinal(job) && notHolding(job) > 0 ? await retriesNamed(job, ledger) : NO_RETRIES;
+  if (rows === null) return null;
+  const by = (await lastOf(retries.at(-1)!, ledger)).id;
+  const left = rows === 'all' ? 0 : leftBy(job, retries[0]!);
+  return { by, left, totals: await totalsInAll(job, ledger) };
 }
+
+const NO_RETRIES = { retries: [], rows: null };
 
 /** Of a job's rows, with those that were run again as they ended in the last of its retries. */
 async function totalsInAll(job: JobStatus, ledger: Ledger): Promise<Totals> {
-  const first = await retryNamed(job.id, 'first', ledger);
-  if (first === null) return job.totals;
-  const rest = await retryNamed(job.id, 'rest', ledger);
-  return totalsWithRetries(
-    job.totals,
-    await totalsInAll(first, ledger),
-    rest === null ? null : await totalsInAll(rest, ledger),
-  );
+  const { retries, rows } = await retriesNamed(job, ledger);
+  if (rows === null) return job.totals;
+  const [first, rest] = await Promise.all(retries.map((retry) => totalsInAll(retry, ledger)));
+  return totalsWithRetries(job.totals, first!, rest ?? null);
 }
 
 async function retriedAlready(parent: JobStatus, first: JobStatus, ledger: Ledger): Promise<RetryRefused> {
@@ -252,11 +263,12 @@ function noneMayPass(
   );
 }
 
-async function mustBeHere(home: string, job: string): Promise<void> {
+/** @param needs who needs the files, for the message */
+export async function mustBeHere(home: string, job: string, needs = 'a retry'): Promise<void> {
   const here = await stat(jobFolder(home, job)).catch(() => null);
   if (here !== null) return;
   throw new JobElsewhere(
-    `The input and results of job ${job} are not in this home (${home}), and a retry needs them. Set BEFRIEND_HOME to ` +
+    `The input and results of job ${job} are not in this home (${home}), and ${needs} needs them. Set BEFRIEND_HOME to ` +
       'the home it was submitted from. If they were removed, make a file of the rows and run that.',
   );
 }

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSy
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { JobStatus } from '../../src/domain/job.ts';
-import type { Outcome } from '../../src/domain/outcome.ts';
+import { type Outcome, STATUSES } from '../../src/domain/outcome.ts';
 import type { Report } from '../../src/results/report.ts';
 import { createLog, JobNotFound, NothingToRetry, openBefriend, RetryRefused } from '../../src/index.ts';
 import { COMPRESSED_LIMIT, outcomesIn, type Workplace, workplace } from '../support/command.ts';
@@ -80,6 +80,22 @@ async function expectRefused(says: RegExp, ...args: string[]): Promise<void> {
   expect(folders()).toEqual(known);
 }
 
+/** Job and retries as one: each row once, and as many of each status as the report says. */
+async function expectOneView(job: string, rows: readonly Row[]): Promise<void> {
+  const { code, stdout, stderr } = await place.run('results', job, '--with-retries');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const outcomes = stdout
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Outcome);
+  expectOneOutcomeEach(rows, outcomes);
+  const { totals, retried: again } = (await place.report('status', job)).report;
+  for (const word of STATUSES) {
+    const found = outcomes.filter(({ status }) => status === word).length;
+    expect({ [word]: found }).toEqual({ [word]: (again?.totals ?? totals)[word] });
+  }
+}
+
 const WRITES = Array.from({ length: 300 }, (_, n): Row => [`u${n % 30}`, `v${n}`]);
 const MISSING = ['v3', 'v33', 'v99', 'v250'];
 
@@ -126,6 +142,7 @@ test('what may pass runs again with its fields, and nothing else; what failed fo
     groups: ['g1', 'g2'],
   });
 
+  await expectOneView(parent.job, WRITES);
   // Told everywhere whose rows these are.
   expect((await place.run('jobs')).stdout).toContain(`retry of ${parent.job}`);
   expect((await place.run('status', child.job)).stdout).toContain(`retry of ${parent.job}`);
@@ -162,8 +179,10 @@ test('what may pass runs again with its fields, and nothing else; what failed fo
     '--all',
   );
 
+  await expectOneView(parent.job, WRITES);
   // Unknown rows of missing accounts have failed by now: with them every row is there.
   await place.run('retry', child.job, '--all');
+  await expectOneView(parent.job, WRITES);
   const { retried: inAll } = (await place.report('status', parent.job)).report as Report;
   expect(inAll).toMatchObject({ left: 0, totals: { failed: 0, unknown: 0, open: 0 } });
   expect(inAll!.totals.ok + inAll!.totals.satisfied).toBe(parent.totals.accepted);
@@ -352,9 +371,21 @@ test('--detach leaves it to workers; priority and name are those of the job', as
     state: 'running',
     totals: { rows: MANY.length, accepted: MANY.length, open: MANY.length },
   });
+  expect(await place.run('results', parent, '--with-retries')).toEqual({
+    code: 0,
+    stdout: '',
+    stderr: `200 more rows are being run again: befriend status ${child} --watch, then this again\n`,
+  });
   const { report } = await place.report('retry', parent);
   expect(report).toMatchObject({ job: child, totals: { ok: MANY.length } });
   expect(report.results).toBe(`monday_night.${child}.results.jsonl`);
+  await expectOneView(parent, MANY);
+  rmSync(join(place.home, 'jobs', child), { recursive: true });
+  const { code: lost, stderr } = await place.run('results', parent, '--with-retries');
+  expect({ code: lost, stderr }).toEqual({
+    code: 2,
+    stderr: expect.stringMatching(`results of job ${child} are not in`),
+  });
 });
 
 describe('the job’s files', () => {
