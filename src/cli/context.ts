@@ -21,6 +21,7 @@ import { RetryRefused } from '../jobs/retry.ts';
 import { JobElsewhere, KeyConflict } from '../jobs/submit.ts';
 import { createLog, type Log, type LogLevel } from '../log.ts';
 import { HomeError } from '../jobs/home.ts';
+import { ResultsGone } from '../results/follow.ts';
 import { RedisError } from '../redis/connection.ts';
 import { refusalOf } from '../redis/refusal.ts';
 import { fold } from './fold.ts';
@@ -145,6 +146,7 @@ function codeFor(error: Error): number {
     ConfigError,
     HomeError,
     IntakeError,
+    ResultsGone,
     KeyConflict,
     JobElsewhere,
     JobNotFound,

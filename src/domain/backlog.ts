@@ -52,7 +52,7 @@ export function heldBackText(backlog: Backlog, limits: BacklogLimits): string | 
   const tooMuch = waiting > limits.mostBytes;
   const nearlyFull = mostBytes > 0 && usedBytes > NEARLY_FULL * mostBytes;
   if (!tooMuch && !nearlyFull) return null;
-  if (!tooMuch && waiting === 0) return `Redis is nearly full (${megabytes(usedBytes)} of ${megabytes(mostBytes)})`;
+  if (!tooMuch) return `Redis is nearly full (${megabytes(usedBytes)} of ${megabytes(mostBytes)})`;
   return `${megabytes(waiting)} of outcomes wait in Redis, since ${causeOf(backlog)}`;
 }
 

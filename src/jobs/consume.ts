@@ -3,9 +3,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { JobDescriptor } from '../domain/job.ts';
 import { type Outcome, outcomesOf } from '../domain/outcome.ts';
 import { parseEntry } from '../results/entry.ts';
-import { within } from '../redis/in-time.ts';
+import { unlessAborted, within } from '../redis/in-time.ts';
 import { boundariesIn, RESULTS_FILE } from '../results/file.ts';
-import { outcomesInLines, wholeLines } from '../results/follow.ts';
+import { outcomesInLines, shapeOf, wholeLines } from '../results/follow.ts';
 import { lineContextOf } from '../results/lines.ts';
 import { comparePositions, formatPosition } from '../results/position.ts';
 import { type Gap, type Group, GROUP_NAME, type Groups } from './groups.ts';
@@ -86,9 +86,17 @@ const SILENCE_MS = 2000;
  * @throws FellBehind; RangeError when a name cannot be one; JobNotFound
  */
 export async function* consume(settings: ConsumeSettings, parts: ConsumeParts): AsyncGenerator<Delivery> {
+  try {
+    yield* untilStopped(settings, parts);
+  } catch (error) {
+    if (!settings.signal?.aborted) throw error;
+  }
+}
+
+async function* untilStopped(settings: ConsumeSettings, parts: ConsumeParts): AsyncGenerator<Delivery> {
   const { job, signal } = settings;
   const reader = readerOf(settings, parts);
-  const jobs = job === undefined ? allJobs(reader, parts.ledger) : oneJob(job, settings, reader, parts);
+  const jobs = job === undefined ? allJobs(reader, settings, parts) : oneJob(job, settings, reader, parts);
   for await (const open of jobs) {
     let idle = true;
     for (const id of open) {
@@ -106,6 +114,14 @@ export async function* consume(settings: ConsumeSettings, parts: ConsumeParts): 
   }
 }
 
+/** What Redis answers; it may be silent when the consumer is stopped, or has been before it began. @throws the signal's reason */
+async function heardBy<T>(signal: AbortSignal | undefined, asked: Promise<T>): Promise<T> {
+  if (!signal?.aborted) return unlessAborted(asked, signal);
+  const answer = await within(asked, SILENCE_MS);
+  if (answer === null) throw signal.reason as Error;
+  return answer.value;
+}
+
 /** Jobs to read, one look after the other; whoever reads takes out what is over. */
 type Looks = AsyncGenerator<Set<string>>;
 
@@ -117,12 +133,12 @@ async function* oneJob(id: string, { after }: ConsumeSettings, reader: Reader, p
 }
 
 /** Those that are not over, those that the group has begun with, and every one that comes, however soon it is over. */
-async function* allJobs(reader: Reader, ledger: Ledger): Looks {
-  const known = new Set(await ledger.list());
+async function* allJobs(reader: Reader, { signal }: ConsumeSettings, { ledger }: ConsumeParts): Looks {
+  const known = new Set(await heardBy(signal, ledger.list()));
   const open = new Set(await reader.join(null));
   for (;;) {
     yield open;
-    for (const id of await ledger.list()) {
+    for (const id of await heardBy(signal, ledger.list())) {
       if (known.has(id)) continue;
       known.add(id);
       await reader.join(id);
@@ -139,7 +155,7 @@ interface Reader {
 }
 
 function readerOf(settings: ConsumeSettings, { home, ledger, groups, random }: ConsumeParts): Reader {
-  const { durable = false, idleMs = IDLE_MS } = settings;
+  const { durable = false, idleMs = IDLE_MS, signal } = settings;
   const consumer = settings.consumer ?? `${process.pid}-${Math.floor(random() * 2 ** 32).toString(16)}`;
   for (const name of [settings.group, consumer]) {
     if (!GROUP_NAME.test(name)) throw new RangeError(`${JSON.stringify(name)} is no name: letters, digits, _ . -`);
@@ -147,25 +163,26 @@ function readerOf(settings: ConsumeSettings, { home, ledger, groups, random }: C
   const group = { name: settings.group, durable };
   /** The job that was looked at last. */
   let known: JobDescriptor | null = null;
-  const joinTo = (job: string | null) => groups.join(group, job);
+  const heard = <T>(asked: Promise<T>): Promise<T> => heardBy(signal, asked);
+  const joinTo = (job: string | null) => heard(groups.join(group, job));
 
   return {
     group,
     join: joinTo,
     async *next(id) {
-      const taken = await groups.take(id, group, consumer, idleMs);
+      const taken = await heard(groups.take(id, group, consumer, idleMs));
       if (taken.kind === 'over') yield 'over';
       if (taken.kind === 'gone' && (await joinTo(id)).length === 0) yield 'over';
       if (taken.kind === 'behind') yield* fromFile(id, taken);
       if (taken.kind !== 'entries') return;
-      if (known?.id !== id) known = await ledger.descriptor(id);
+      if (known?.id !== id) known = await heard(ledger.descriptor(id));
       const context = lineContextOf(known as JobDescriptor);
       const left = new Set(taken.entries.map(([position]) => position));
       try {
         for (const entry of taken.entries) {
           const [position] = entry;
           yield { job: id, outcomes: [...outcomesOf(context, parseEntry(entry).entry)], position, source: 'stream' };
-          await groups.ack(id, group, position);
+          await heard(groups.ack(id, group, position));
           left.delete(position);
         }
       } finally {
@@ -180,26 +197,33 @@ function readerOf(settings: ConsumeSettings, { home, ledger, groups, random }: C
     },
   };
 
-  /** A durable batch at a time: the group's place moves with each, so that a crash repeats one at most. */
+  /**
+   * A durable batch at a time: the group's place moves with each, so that a crash repeats one at most. Ends early where the
+   * file is cut back meanwhile: what there is now is asked for anew.
+   */
   async function* fromFile(id: string, { after, until }: Gap): AsyncGenerator<Delivery> {
     const folder = jobFolder(home, id);
     const file = join(folder, RESULTS_FILE);
+    const shape = await shapeOf(file);
     const all = await boundariesIn(folder);
+    let place = formatPosition(after);
     if (all.length === 0) {
-      const error = new FellBehind(id, { group: group.name, after: formatPosition(after), file });
+      const error = new FellBehind(id, { group: group.name, after: place, file });
       if (settings.missed === undefined) throw error;
       settings.missed(error);
-      return groups.caughtUp(id, group, formatPosition(until));
+      return heard(groups.caughtUp(id, group, place, formatPosition(until)));
     }
     const before = all.filter(({ position }) => comparePositions(position, after) <= 0);
     let offset = before.at(-1)?.offset ?? 0;
     for (const batch of all.slice(before.length)) {
       const position = formatPosition(batch.position);
       for await (const lines of wholeLines(file, offset, batch.offset)) {
+        if ((await shapeOf(file)) !== shape) return;
         yield { job: id, outcomes: outcomesInLines(lines), position, source: 'file' };
       }
-      await groups.caughtUp(id, group, position);
+      await heard(groups.caughtUp(id, group, place, position));
       if (comparePositions(batch.position, until) >= 0) return;
+      place = position;
       ({ offset } = batch);
     }
   }

@@ -12,6 +12,7 @@ const takeScript = defineScript<string[], ScriptArg[], [Buffer, ([Buffer, Buffer
   './take.lua',
 );
 const caughtUpScript = defineScript<string[], ScriptArg[], number>(here, './caught-up.lua');
+const giveBackScript = defineScript<string[], ScriptArg[], number>(here, './give-back.lua');
 const leaveScript = defineScript<string[], ScriptArg[], number>(here, './leave.lua');
 
 /** Names of groups and consumers. */
@@ -45,10 +46,13 @@ export interface Groups {
   /** @param idleMs a consumer that has not acknowledged for so long is taken for dead */
   take(job: string, group: Group, consumer: string, idleMs: number): Promise<Taken>;
   ack(job: string, group: Group, id: string): Promise<void>;
-  /** Leaves to others what this consumer was given, as if it were dead. @param idleMs as they have it, at most */
+  /**
+   * Leaves to others what this consumer was given and the stream still has, as if it were dead; the rest when it is taken
+   * for dead. @param idleMs as they have it, at most
+   */
   giveBack(job: string, group: Group, consumer: string, ids: readonly string[], idleMs: number): Promise<void>;
-  /** It has got everything up to there from the results file. */
-  caughtUp(job: string, group: Group, position: string): Promise<void>;
+  /** It has got from the results file what lies behind the one place, up to the other. */
+  caughtUp(job: string, group: Group, after: string, position: string): Promise<void>;
   /** Puts it to another place of a job, further or back. */
   moveTo(job: string, group: Group, position: string): Promise<void>;
   /** Names of durable groups of all jobs. */
@@ -91,11 +95,11 @@ export function createGroups(redis: Redis, keys: Keys): Groups {
     },
 
     async giveBack(job, group, consumer, ids, idleMs) {
-      await redis.xclaim(keys.results(job), nameOf(group), consumer, 0, ...ids, 'IDLE', idleMs, 'JUSTID');
+      await giveBackScript(redis, [keys.results(job)], [nameOf(group), consumer, idleMs, ...ids]);
     },
 
-    async caughtUp(job, group, position) {
-      await caughtUpScript(redis, [keys.results(job)], [nameOf(group), position]);
+    async caughtUp(job, group, after, position) {
+      await caughtUpScript(redis, [keys.results(job)], [nameOf(group), after, position]);
     },
 
     async moveTo(job, group, position) {

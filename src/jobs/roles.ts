@@ -162,7 +162,8 @@ export function startRoles(options: RolesOptions): Roles {
     // A blocked read ends with its connection.
     for (const connection of blocking) connection.disconnect();
     // Redis may fall silent meanwhile: what a loop waits for then comes no more.
-    if (answers && (await within(Promise.allSettled(loops), GRACE_MS)) === null) log.warn('stopped without Redis');
+    if (answers && (await within(Promise.allSettled(loops), GRACE_MS)) === null)
+      log.warn('stopped before everything was handed over: whoever works on it next does that');
   };
   return { stop: (graceMs = GRACE_MS) => (stopped ??= stop(graceMs)) };
 }

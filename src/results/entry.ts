@@ -18,7 +18,7 @@ export function parseEntry([id, fields]: StreamEntry): ParsedEntry {
   const from = named.get('from') as string;
   return {
     position: parsePosition(id),
-    bytes: outcomes.length,
+    bytes: Buffer.byteLength(outcomes),
     entry: {
       chunk: Number(named.get('chunk')),
       from: from === '' ? null : from,

@@ -1,4 +1,4 @@
-import { appendFile, type FileHandle, open, readFile, rename } from 'node:fs/promises';
+import { appendFile, type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PRIVATE_FILE } from '../private.ts';
 import { comparePositions, type Position, START } from './position.ts';
@@ -49,8 +49,14 @@ const EMPTY: Boundary = { position: START, offset: 0 };
 export async function openResultsFile(dir: string): Promise<ResultsFile> {
   const results = await openOrCreate(join(dir, RESULTS_FILE));
   const indexPath = join(dir, INDEX_FILE);
-  await repairIndex(indexPath, (await results.stat()).size);
-  let end = await lastBoundary(indexPath, results);
+  let end: Boundary;
+  try {
+    await repairIndex(indexPath, (await results.stat()).size);
+    end = await lastBoundary(indexPath, results);
+  } catch (error) {
+    await results.close();
+    throw error;
+  }
 
   return {
     get position() {
@@ -132,19 +138,23 @@ async function repairIndex(path: string, size: number): Promise<void> {
   if (!whole || !(text === '' || text.endsWith('\n'))) await replaceIndex(path, reached);
 }
 
-let replaced = 0;
-
-/** All at once: whoever reads finds the old index or the new one. */
+/** All at once: whoever reads finds the old index or the new one. A crash leaves one file of this process beside it. */
 async function replaceIndex(path: string, kept: readonly Boundary[]): Promise<void> {
-  const fresh = `${path}.${process.pid}.${(replaced += 1)}`;
-  const file = await open(fresh, 'w', PRIVATE_FILE);
+  const fresh = `${path}.${process.pid}`;
   try {
-    await file.writeFile(kept.map(line).join(''));
-    await file.datasync();
-  } finally {
-    await file.close();
+    const file = await open(fresh, 'w', PRIVATE_FILE);
+    try {
+      await file.writeFile(kept.map(line).join(''));
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await rename(fresh, path);
+  } catch (error) {
+    // On a full disk it would be the next try's room.
+    await rm(fresh, { force: true });
+    throw error;
   }
-  await rename(fresh, path);
 }
 
 const line = ({ position, offset }: Boundary): string => `${position.generation} ${position.sequence} ${offset}\n`;

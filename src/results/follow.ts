@@ -8,9 +8,22 @@ import { indexPathOf } from './file.ts';
 const LOOK_MS = 200;
 const NEWLINE = 0x0a;
 
+/** A results file is gone that was being read: its job was pruned meanwhile. */
+export class ResultsGone extends Error {
+  override name = 'ResultsGone';
+
+  constructor(path: string, offset: number) {
+    super(
+      `${path} was removed while it was read, after ${offset} bytes: its job was pruned. What was read is not all of it. Keep ` +
+        'jobs for longer (BEFRIEND_KEEP_DAYS, BEFRIEND_KEEP_GB), or copy results with --out.',
+    );
+  }
+}
+
 /**
  * The lines of a results file as whole lines, until `over()` was true and the file has been read to its end. When it
  * was cut back since Redis has lost a tail, it is read again from its start: upsert by (job, from, to).
+ * @throws ResultsGone
  */
 export async function* followLines(path: string, over: () => Promise<boolean>): AsyncGenerator<Buffer> {
   let offset = 0;
@@ -18,7 +31,9 @@ export async function* followLines(path: string, over: () => Promise<boolean>): 
   for (;;) {
     const last = await over();
     const now = await shapeOf(path);
-    const size = await sizeOf(path);
+    const found = await statOf(path);
+    if (found === null && shape !== null) throw new ResultsGone(path, offset);
+    const size = found?.size ?? 0;
     if ((shape !== null && now !== shape) || size < offset) offset = 0;
     shape = now;
     let whole = true;
@@ -52,11 +67,9 @@ export async function* followOutcomes(path: string, over: () => Promise<boolean>
 }
 
 /** What changes whenever the file is cut back, however long it is again by then; null while there is no file. */
-async function shapeOf(path: string): Promise<number | null> {
+export async function shapeOf(path: string): Promise<number | null> {
   return (await statOf(indexPathOf(path)))?.ino ?? null;
 }
-
-const sizeOf = async (path: string): Promise<number> => (await statOf(path))?.size ?? 0;
 
 async function statOf(path: string): Promise<Stats | null> {
   try {

@@ -47,17 +47,26 @@ const BLOCK_MS = 200;
 const GATHER_MS = 50;
 /** After an error of disk or Redis. */
 const RETRY_MS = 1000;
+/** How long a recorder that stops goes on with what comes meanwhile. */
+const REST_MS = 2000;
 /** Delivered entries kept for followers of the stream, bytes of a job. */
 export const KEEP_STREAM_BYTES = 8 * 1024 * 1024;
 
+/** A job that is being delivered. */
 interface Sink {
   context: LineContext;
   file: ResultsFile;
   /**
-   * Durable batches that still stand in the stream, oldest first; what an earlier recorder has delivered is one, of the
-   * stream's size when this one began. Trimming stops at their ends only.
+   * Durable batches that still stand in the stream, oldest first; what an earlier recorder has delivered is one. `bytes` of
+   * their outcomes: they tell how the stream's memory is divided between them. Trimming stops at their ends only.
    */
   kept: { end: Position; bytes: number }[];
+}
+
+/** Jobs that are being delivered, and those that could not be, which are tried again at their time (local ms). */
+interface Sinks {
+  open: Map<string, Sink>;
+  again: Map<string, number>;
 }
 
 /**
@@ -68,7 +77,7 @@ interface Sink {
 export async function runRecorder(options: RecorderOptions, signal: AbortSignal): Promise<void> {
   const lock = await waitForLock(options, signal);
   if (lock === null) return;
-  const sinks = new Map<string, Sink>();
+  const sinks: Sinks = { open: new Map(), again: new Map() };
   const { log } = options;
   try {
     while (!signal.aborted) {
@@ -81,14 +90,14 @@ export async function runRecorder(options: RecorderOptions, signal: AbortSignal)
       } catch (error) {
         if (signal.aborted) break;
         log.error({ err: error }, 'recorder: trying again');
-        await dropAll(sinks);
+        await dropAll(sinks.open);
         await pause(RETRY_MS, signal);
       }
       await pause(GATHER_MS, signal);
     }
     await deliverRest(sinks, options);
   } finally {
-    await dropAll(sinks);
+    await dropAll(sinks.open);
     await lock.giveUp();
   }
 }
@@ -106,45 +115,62 @@ async function waitForLock({ home, whose, log }: RecorderOptions, signal: AbortS
 }
 
 /** What the callers recorded last, so that file and ledger agree when this process stops. Not without Redis. */
-async function deliverRest(sinks: Map<string, Sink>, options: RecorderOptions): Promise<void> {
+async function deliverRest(sinks: Sinks, options: RecorderOptions): Promise<void> {
   if (options.redis.status !== 'ready') return;
+  const deadline = performance.now() + REST_MS;
   try {
-    while (await deliver(sinks, options, 'what is there')) continue;
+    // Others may go on recording: the next recorder has the rest.
+    while ((await deliver(sinks, options, 'what is there')) && performance.now() < deadline) continue;
     await finishJobs(sinks, options);
   } catch (error) {
     options.log.warn({ err: error }, 'recorder: stopped before the last outcomes were delivered; the next one does it');
   }
 }
 
-async function openSinks(
-  sinks: Map<string, Sink>,
-  { redis, ledger, folderOf, resultsKey }: RecorderOptions,
-): Promise<void> {
-  for (const id of await ledger.active()) {
-    if (sinks.has(id)) continue;
+/** One job's broken file or folder stops no other job: it is opened anew, and tried again. */
+async function each(jobs: Iterable<string>, sinks: Sinks, log: Logger, act: (job: string) => Promise<void>) {
+  for (const job of jobs) {
+    try {
+      await act(job);
+    } catch (error) {
+      if (!isOfFiles(error)) throw error;
+      log.error({ job, err: error }, 'recorder: this job cannot be delivered; trying again');
+      sinks.again.set(job, performance.now() + RETRY_MS);
+      const sink = sinks.open.get(job);
+      sinks.open.delete(job);
+      await sink?.file.close().catch(() => {});
+    }
+  }
+}
+
+/** What Redis says, and that it is gone, concerns all jobs. */
+const isOfFiles = (error: unknown): boolean =>
+  (error as Error).name !== 'ReplyError' && !(error as Error).message.startsWith('Connection is closed');
+
+async function openSinks(sinks: Sinks, options: RecorderOptions): Promise<void> {
+  const { redis, ledger, folderOf, resultsKey, log } = options;
+  const due = (job: string) => !sinks.open.has(job) && (sinks.again.get(job) ?? 0) <= performance.now();
+  await each((await ledger.active()).filter(due), sinks, log, async (id) => {
+    sinks.again.delete(id);
     const [job, folder] = await Promise.all([ledger.descriptor(id), folderOf(id)]);
-    if (job === null || folder === null) continue;
+    if (job === null || folder === null) return;
     const file = await openResultsFile(folder);
     const bytes = Number((await redis.call('MEMORY', 'USAGE', resultsKey(id))) ?? 0);
-    sinks.set(id, {
-      context: lineContextOf(job),
-      file,
-      kept: [{ end: file.position, bytes }],
-    });
-  }
+    sinks.open.set(id, { context: lineContextOf(job), file, kept: [{ end: file.position, bytes }] });
+  });
 }
 
 /** @returns whether there was anything to deliver */
 async function deliver(
-  sinks: Map<string, Sink>,
+  sinks: Sinks,
   options: RecorderOptions,
   wanted: 'what comes' | 'what is there' = 'what comes',
 ): Promise<boolean> {
-  if (sinks.size === 0) {
+  if (sinks.open.size === 0) {
     if (wanted === 'what comes') await pause(BLOCK_MS);
     return false;
   }
-  const jobs = [...sinks.keys()];
+  const jobs = [...sinks.open];
   const [connection, block] = wanted === 'what comes' ? [options.blocking, ['BLOCK', BLOCK_MS]] : [options.redis, []];
   const reply = (await connection.call(
     'XREAD',
@@ -152,22 +178,14 @@ async function deliver(
     BATCH,
     ...block,
     'STREAMS',
-    ...jobs.map(options.resultsKey),
-    ...jobs.map((job) => formatPosition((sinks.get(job) as Sink).file.position)),
+    ...jobs.map(([job]) => options.resultsKey(job)),
+    ...jobs.map(([, { file }]) => formatPosition(file.position)),
   )) as StreamReply;
-  for (const [key, entries] of streamsOf(reply)) {
-    const job = jobs.find((id) => options.resultsKey(id) === key) as string;
-    const sink = sinks.get(job) as Sink;
-    try {
-      await deliverJob(job, sink, entries, options);
-    } catch (error) {
-      // One job's broken file stops no other job. It is opened anew, and tried again.
-      options.log.error({ job, err: error }, 'recorder: this job cannot be delivered');
-      sinks.delete(job);
-      await sink.file.close();
-      await pause(RETRY_MS);
-    }
-  }
+  const entries = new Map(streamsOf(reply));
+  const found = jobs.map(([job]) => job).filter((job) => entries.has(options.resultsKey(job)));
+  await each(found, sinks, options.log, (job) =>
+    deliverJob(job, sinks.open.get(job)!, entries.get(options.resultsKey(job))!, options),
+  );
   return reply !== null;
 }
 
@@ -191,19 +209,29 @@ async function deliverJob(job: string, sink: Sink, entries: StreamEntry[], optio
 }
 
 /** Durable groups may acknowledge, and so make room, while nothing new comes to be delivered. */
-async function trimAll(sinks: Map<string, Sink>, options: RecorderOptions): Promise<void> {
-  for (const [job, sink] of sinks) await trim(job, sink, options);
+async function trimAll(sinks: Sinks, options: RecorderOptions): Promise<void> {
+  for (const [job, sink] of sinks.open) await trim(job, sink, options);
 }
 
-/** Takes what is in the file off the stream, but for what followers may want and durable groups have yet to acknowledge. */
+/** No stream takes so many times the bytes of its outcomes: entries of one row take twice, other scripts' letters thrice. */
+const MOST_MEMORY = 4;
+
+/**
+ * Takes what is in the file off the stream, but for what followers may want and durable groups have yet to acknowledge. The
+ * measure is Redis' own, as it is when feed asks how much waits.
+ */
 async function trim(job: string, { kept }: Sink, { redis, ledger, resultsKey }: RecorderOptions): Promise<void> {
-  const bytes = (): number => kept.reduce((sum, batch) => sum + batch.bytes, 0);
-  if (bytes() <= KEEP_STREAM_BYTES) return;
+  const counted = kept.reduce((sum, batch) => sum + batch.bytes, 0);
+  if (counted * MOST_MEMORY <= KEEP_STREAM_BYTES) return;
+  let used = Number((await redis.call('MEMORY', 'USAGE', resultsKey(job))) ?? 0);
+  if (used <= KEEP_STREAM_BYTES) return;
+  const perByte = used / counted;
   const horizon = await ledger.horizon(job);
   const mayGo = ({ end }: { end: Position }): boolean =>
     horizon === null || comparePositions(end, parsePosition(horizon)) <= 0;
   let trimTo: Position | null = null;
-  while (bytes() > KEEP_STREAM_BYTES && mayGo(kept[0]!)) {
+  while (used > KEEP_STREAM_BYTES && kept[0] !== undefined && mayGo(kept[0])) {
+    used -= perByte * kept[0].bytes;
     trimTo = kept.shift()!.end;
   }
   if (trimTo === null) return;
@@ -215,15 +243,16 @@ async function release({ ledger }: RecorderOptions): Promise<void> {
   for (const job of await ledger.held()) await ledger.release(job);
 }
 
-async function finishJobs(sinks: Map<string, Sink>, options: RecorderOptions): Promise<void> {
+async function finishJobs(sinks: Sinks, options: RecorderOptions): Promise<void> {
   const active = new Set(await options.ledger.active());
-  for (const [id, sink] of sinks) {
+  await each([...sinks.open.keys()], sinks, options.log, async (id) => {
+    const sink = sinks.open.get(id)!;
     // Another recorder of this home may have been faster.
     const over = !active.has(id) || (await finishJob(id, sink, options));
-    if (!over) continue;
-    sinks.delete(id);
+    if (!over) return;
+    sinks.open.delete(id);
     await sink.file.close();
-  }
+  });
 }
 
 async function finishJob(job: string, { file }: Sink, options: RecorderOptions): Promise<boolean> {

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 /** Who talks to Redis: the submitting and steering commands, the roles of workers, and a command that does all by itself. */
 export type Party = 'command' | 'feed' | 'call' | 'record' | 'alone';
-const APART: readonly Party[] = ['command', 'feed', 'call', 'record'];
+export const APART: readonly Party[] = ['command', 'feed', 'call', 'record'];
 export const PARTIES: readonly Party[] = [...APART, 'alone'];
 
 /** `before`: not sent. `lost`: applied, and the answer lost. `after`: the answer came. */
@@ -49,11 +49,12 @@ export const NAMES: Record<Party, readonly string[]> = {
   alone: [...new Set(Object.values(NAMES_APART).flat())],
 };
 
-/** Scripts that no job of the suite comes by, and their tests: consumers and prunes are killed there. */
+/** Scripts that no job of the suite comes by, and their tests: consumers die and leave there, and prunes are killed. */
 export const ELSEWHERE: Readonly<Record<string, string>> = {
   join: 'test/jobs/consume.test.ts',
   take: 'test/jobs/consume.test.ts',
   'caught-up': 'test/jobs/consume.test.ts',
+  'give-back': 'test/jobs/consume.test.ts',
   leave: 'test/consume.test.ts',
   horizon: 'test/jobs/backlog.test.ts',
   release: 'test/jobs/backlog.test.ts',

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { seededRandom } from '../../src/simulator/graph.ts';
 import { expectDeathsSurvived } from './kills.ts';
 import { killPlan, seedOf, shuffle } from './plan.ts';
-import { ELSEWHERE, NAMES, OUR_SCRIPTS, PARTIES, PHASES, type Point, POINTS } from './points.ts';
+import { APART, ELSEWHERE, NAMES, OUR_SCRIPTS, PARTIES, PHASES, type Point, POINTS } from './points.ts';
 import { DISTURBANCES, expectStormSurvived } from './storm.ts';
 
 const SEED = seedOf({ BEFRIEND_TEST_SEED: '1', ...process.env });
@@ -35,12 +35,12 @@ test('a seed makes one plan, and another seed another', () => {
   const drawn = (seed: number) => killPlan(seed, POINTS);
   expect(drawn(7)).toEqual(drawn(7));
   expect(drawn(7)).not.toEqual(drawn(8));
-  expect(PARTIES.flatMap((party) => drawn(7)[party])).toHaveLength(POINTS.length);
+  expect(APART.flatMap((party) => drawn(7)[party])).toHaveLength(POINTS.length);
 });
 
 test('processes die at one point of each name that is frequent', async () => {
   const random = seededRandom(SEED);
-  const points = PARTIES.flatMap((party) =>
+  const points = APART.flatMap((party) =>
     NAMES[party]
       .filter((name) => FREQUENT.has(name))
       .map((name): Point => ({ party, name, phase: shuffle(PHASES, random)[0]! })),

@@ -225,6 +225,71 @@ test('whoever falls behind the trimmed stream gets the rest from the file, from 
   expect(new Set(deliveries.map(({ source }) => source))).toEqual(new Set(['file', 'stream']));
 }, 20_000);
 
+/** The stream goes on until it has nothing of the first chunks any more; then the job ends. */
+async function trimAway(of: JobInHome): Promise<void> {
+  await deliverEach(of, chunksOf(10, 3), LARGE);
+  await bench.settle(of, 13);
+  await bench.finished(of);
+  expect((await sequencesIn(of))[0]).toBeGreaterThan(3);
+}
+
+test('a consumer that leaves its loop after the stream was trimmed behind it: what it had in hand comes again', async () => {
+  const of = await jobOf(14);
+  await bench.start();
+  await deliverEach(of, [0, 1, 2]);
+  const rows: string[] = [];
+  for await (const delivery of consuming({ group: 'crm', job: of.job.id })) {
+    await trimAway(of);
+    expect(rowsIn(delivery)).toEqual(rowsOf(0));
+    break;
+  }
+  rows.push(...(await all({ group: 'crm', job: of.job.id, idleMs: 1 })));
+  expect([...new Set(rows)].toSorted()).toEqual(rowsOf(...chunksOf(14)).toSorted());
+}, 30_000);
+
+test('who reads the file acknowledges nothing that another consumer has in hand; when that dies, it comes again', async () => {
+  const of = await jobOf(14);
+  await bench.start();
+  await deliverEach(of, [0, 1, 2]);
+  const groups = createGroups(bench.server.redis, KEYS);
+  const group = { name: 'crm', durable: false };
+  await groups.join(group, of.job.id);
+  expect(await groups.take(of.job.id, group, 'slow', 60_000)).toMatchObject({
+    kind: 'entries',
+    entries: { length: 3 },
+  });
+  await trimAway(of);
+  const rows: string[] = [];
+  for await (const delivery of consuming({ group: 'crm', job: of.job.id, consumer: 'quick' })) {
+    rows.push(...rowsIn(delivery));
+    if (rows.at(-1) === rowsOf(13)[1]) break;
+  }
+  expect(rows).not.toContain(rowsOf(2)[0]);
+  // It does not come back, and is taken for dead.
+  rows.push(...(await all({ group: 'crm', job: of.job.id, consumer: 'heir', idleMs: 1 })));
+  expect([...new Set(rows)].toSorted()).toEqual(rowsOf(...chunksOf(14)).toSorted());
+}, 30_000);
+
+test('a consumer that is stopped while Redis hangs ends', async () => {
+  const of = await jobOf(1);
+  await bench.settle(of, 0);
+  const stop = new AbortController();
+  const stopped = once(stop.signal, 'abort');
+  const consumer = listOf(consuming({ group: 'crm', job: of.job.id, signal: stop.signal }));
+  await until(
+    async () =>
+      ((await bench.server.redis.xpending(KEYS.results(of.job.id), 'crm').catch(() => [0])) as [number])[0] === 0,
+  );
+  process.kill(bench.server.pid(), 'SIGSTOP');
+  try {
+    setTimeout(() => stop.abort(), 500);
+    await stopped;
+    expect((await consumer).length).toBeLessThanOrEqual(1);
+  } finally {
+    process.kill(bench.server.pid(), 'SIGCONT');
+  }
+}, 20_000);
+
 test('the stream of a job that is over is gone: all of it comes from the file, and it ends', async () => {
   const of = await jobOf(3);
   await bench.start();
@@ -283,7 +348,7 @@ test('a recorder that comes later trims what its predecessor has delivered and a
   expect(await bench.ledger.horizon(of.job.id)).toBe('0-0');
   expect((await sequencesIn(of)).length).toBe(12);
   const last = (await bench.server.redis.hget(KEYS.job(of.job.id), 'last')) as string;
-  await groups.caughtUp(of.job.id, group, last);
+  await groups.caughtUp(of.job.id, group, '0-0', last);
   expect(await bench.ledger.horizon(of.job.id)).toBe(last);
   await bench.start();
   await until(async () => (await sequencesIn(of)).length === 0);

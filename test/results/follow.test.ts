@@ -1,3 +1,4 @@
+import { rmSync, writeFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import { openResultsFile } from '../../src/results/file.ts';
 import { followLines, followOutcomes } from '../../src/results/follow.ts';
@@ -74,4 +75,19 @@ test('cut back while followed: rows that came instead are told, whether or not t
     folder.remove();
     folder = await folderWith([1, 2, 3]);
   }
+});
+
+test('a file that is removed while it is read is no shorter one: an error', async () => {
+  folder = makeFolder();
+  writeFileSync(folder.results, '{"a":"0123456789"}\n'.repeat(300_000));
+  writeFileSync(folder.index, '1 1 5700000\n');
+  const read = async (): Promise<void> => {
+    for await (const lines of followLines(folder.results, async () => true)) {
+      expect(lines.length).toBeGreaterThan(0);
+      rmSync(folder.dir, { recursive: true, force: true });
+    }
+  };
+  await expect(read()).rejects.toThrow(
+    /results.jsonl was removed while it was read, after \d+ bytes: its job was pruned/,
+  );
 });
