@@ -104,6 +104,7 @@ function ownOptions(name: OperationName): Option[] {
 const OPTIONS: Partial<Record<OperationName, () => Option[]>> = {
   check: () => [
     new Option('--type <type>', 'ask for both directions or for one').choices(['both', 'single']).default('both'),
+    new Option('--no-plan', 'ask every from about its own rows, also where fewer calls would do'),
     relationOption('--expect <list>', 'rows with another relation are counted as unexpected and make the exit code 1'),
   ],
   add: () => [

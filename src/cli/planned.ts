@@ -32,7 +32,7 @@ export function plannedReport(
   rejects: string,
   { ceiling, seconds, beside }: Forecast,
 ): PlannedReport {
-  const { totals, chunks } = prepared;
+  const { totals, chunks, plan } = prepared;
   return {
     job: null,
     operation,
@@ -41,7 +41,7 @@ export function plannedReport(
     totals: totalsOf(totals, {}),
     codes: {},
     relations: {},
-    calls: { everyAccount: chunks, planned: chunks, lowerBound: null },
+    calls: { everyAccount: plan?.everyAccount ?? chunks, planned: chunks, lowerBound: plan?.lowerBound ?? null },
     seconds: Math.round(1000 * seconds) / 1000,
     beside,
     callsPerSecond: ceiling,
@@ -73,13 +73,19 @@ export function plannedText(report: PlannedReport, prepared: Prepared, how: Plan
     `  invalid    ${count(totals.invalid)}`,
     `  duplicate  ${count(totals.duplicate)}`,
     `  accounts   ${count(prepared.accounts)}${operation.rows === 'pairs' ? ' in from' : ''}`,
-    `  calls      ${count(calls.planned)}${MORE_CALLS[operation.answers] ?? ''}`,
+    `  calls      ${count(calls.planned)}${MORE_CALLS[operation.answers] ?? ''}${planText(calls)}`,
     ...lookupLines(report, how),
     `  time       ${timeText(report)}`,
     ...rejectLines(prepared.rejects),
     ...(report.rejects ? [`  rejects    ${report.rejects}`] : []),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** What planning saves, and how much more could be saved at most. */
+function planText({ everyAccount, lowerBound }: PlannedReport['calls']): string {
+  if (lowerBound === null) return '';
+  return `: from the better end of each pair (every account: ${count(everyAccount)}; at least ${count(lowerBound)})`;
 }
 
 /**

@@ -39,6 +39,8 @@ export interface Flags extends JobFlags {
   tags?: string[];
   /** False: --no-verify. */
   verify?: boolean;
+  /** False: --no-plan. */
+  plan?: boolean;
 }
 
 /** What one operation command works on, all of it from its arguments. */
@@ -103,9 +105,17 @@ export async function runOperation(operation: OperationName, file: string, flags
 }
 
 function submissionOf(operation: OperationName, flags: Flags): Submission {
-  const { type, single, force, both, tags, verify } = flags;
+  const { type, single, force, both, tags, verify, plan } = flags;
   // Each command has only those that its operation knows; what is absent is no part of the job's identity.
-  const options: OperationOptions = { type, single, force, both, tags, ...(verify === false && { noVerify: true }) };
+  const options: OperationOptions = {
+    type,
+    single,
+    force,
+    both,
+    tags,
+    ...(verify === false && { noVerify: true }),
+    ...(plan === false && { noPlan: true }),
+  };
   return {
     operation,
     options,

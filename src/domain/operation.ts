@@ -19,6 +19,8 @@ export type OperationName = (typeof OPERATION_NAMES)[number];
 export interface OperationOptions {
   /** `check`: answer for one direction or for both (CheckType). Default `both`. */
   type?: 'both' | 'single';
+  /** `check` of both directions: every From_Account is asked about its own rows, also where fewer calls would do. Default false. */
+  noPlan?: boolean;
   /** `add`: only From's list gets the entry (Add_Type_Single). Default false. */
   single?: boolean;
   /** `add`: skip the peer's consent (ForceAddFlags). Default false. */
@@ -100,6 +102,8 @@ export interface Operation {
   /** A call of it changes something: one that was never answered may hold. */
   writes: boolean;
   writeSet(options: OperationOptions): WriteSet;
+  /** An answer about a pair tells of it in both directions, so that either end may be asked. */
+  tellsBothWays(options: OperationOptions): boolean;
   /**
    * The body of a call as the API wants it, before serialisation. `from` is null where rows are accounts. `start` is
    * the page's StartIndex, for operations that answer pages.
@@ -134,9 +138,11 @@ export const FRIEND_TAGS: readonly string[] = [
 ];
 
 const NOTHING_TO_VERIFY = { verification: () => null, doubts: () => false };
+const ONE_WAY = { tellsBothWays: () => false };
 
 /** What the friend commands on pairs have in common. */
 const PAIRS = {
+  ...ONE_WAY,
   rows: 'pairs',
   ofPairs: null,
   callsPerSecond: 200,
@@ -160,6 +166,7 @@ const check: Operation = {
   tells: 'relation',
   answerArrays: ['InfoItem', 'CheckItem'],
   writeSet: () => 'none',
+  tellsBothWays: ({ type = 'both', noPlan = false }) => type === 'both' && !noPlan,
   request: (from, items, { type = 'both' }) => ({
     From_Account: from,
     To_Account: items.map((item) => item.to),
@@ -350,6 +357,7 @@ const get: Operation = {
 
 /** What the commands on a hundred accounts have in common. */
 const ACCOUNTS = {
+  ...ONE_WAY,
   rows: 'accounts',
   ofPairs: null,
   callsPerSecond: 100,

@@ -1,5 +1,5 @@
 import { decodeChunk } from '../domain/block.ts';
-import type { Chunk, Fields } from '../domain/chunk.ts';
+import type { Chunk, Fields, RowDirection } from '../domain/chunk.ts';
 import { openSpool } from './spool.ts';
 import { Stage } from './stage.ts';
 
@@ -85,7 +85,8 @@ function* rowsOf({ from, items }: Chunk): Generator<{ from: string; to: string; 
   }
 }
 
-export type TakesRow = (line: number, from: string, to: string, fields: Fields | null) => void;
+/** `rows`: only of planned pairs. */
+export type TakesRow = (line: number, from: string, to: string, fields: Fields | null, rows?: RowDirection) => void;
 
 /** Lets through the rows behind a mark of their own, of rows sorted by from, to and line. */
 export function markedOnly(take: TakesRow): TakesRow {

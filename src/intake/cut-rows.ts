@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import type { Fields } from '../domain/chunk.ts';
+import type { Fields, RowDirection } from '../domain/chunk.ts';
 import { markedOnly, type TakesRow } from './again.ts';
 import { Cutter, type CutRules } from './cut.ts';
 import { Quotas } from './quotas.ts';
@@ -27,13 +27,13 @@ export async function cutRows(
 ): Promise<CutResult> {
   const cutter = new Cutter(rules, {
     chunk: (chunk, round) => spool.add(chunk, round),
-    duplicate: (line, first, from, to) => rejects.add(line, `duplicate of line ${first}`, textOf(format, from, to)),
+    duplicate: (line, first, from, to) => duplicateRow(rejects, format, line, first, from, to),
   });
   const quotas = Quotas.of(rules.operation);
   const spellings = new Spellings();
-  const plain: TakesRow = (line, from, to, fields) => {
+  const plain: TakesRow = (line, from, to, fields, rows) => {
     const { accepted, accounts } = cutter;
-    cutter.row(line, from, to, fields);
+    cutter.row(line, from, to, fields, rows);
     if (cutter.accepted === accepted) return;
     quotas?.row(from, fields);
     if (cutter.accounts !== accounts) spellings.id(from);
@@ -41,16 +41,28 @@ export async function cutRows(
   };
   const take = marked ? markedOnly(plain) : plain;
   if (sorted !== null) {
-    let rest = '';
-    for await (const text of createReadStream(sorted, { encoding: 'utf8', highWaterMark: 256 * 1024, signal })) {
-      rest = takeLines(rest + (text as string), take);
+    await readSorted(sorted, take, signal, async () => {
       await spool.flush();
       await rejects.flush();
-    }
+    });
   }
   cutter.end();
   const { accounts, accepted, duplicates } = cutter;
   return { accounts, accepted, duplicates, warnings: [...(quotas?.warnings() ?? []), ...spellings.warnings()] };
+}
+
+/** Hands out sorted rows, one after the other. @param flush between pieces of the file */
+export async function readSorted(
+  path: string,
+  take: TakesRow,
+  signal: AbortSignal | undefined,
+  flush: () => Promise<void>,
+): Promise<void> {
+  let rest = '';
+  for await (const text of createReadStream(path, { encoding: 'utf8', highWaterMark: 256 * 1024, signal })) {
+    rest = takeLines(rest + (text as string), take);
+    await flush();
+  }
 }
 
 /** Takes whole lines `from TAB to TAB line TAB fields`; returns what is left. */
@@ -62,10 +74,29 @@ function takeLines(text: string, take: TakesRow): string {
     const toAt = text.indexOf('\t', at) + 1;
     const lineAt = text.indexOf('\t', toAt) + 1;
     const fieldsAt = text.indexOf('\t', lineAt) + 1;
-    const fields = fieldsAt === end ? null : (JSON.parse(text.slice(fieldsAt, end)) as Fields);
-    take(Number(text.slice(lineAt, fieldsAt - 1)), text.slice(at, toAt - 1), text.slice(toAt, lineAt - 1), fields);
+    const extra = fieldsAt === end ? null : (JSON.parse(text.slice(fieldsAt, end)) as Fields | RowDirection);
+    const [fields, rows] = typeof extra === 'string' ? [null, extra] : [extra, undefined];
+    take(
+      Number(text.slice(lineAt, fieldsAt - 1)),
+      text.slice(at, toAt - 1),
+      text.slice(toAt, lineAt - 1),
+      fields,
+      rows,
+    );
     at = end + 1;
   }
+}
+
+/** `first`: the line that the row is the same as. */
+export function duplicateRow(
+  rejects: Rejects,
+  format: Format,
+  line: number,
+  first: number,
+  from: string | null,
+  to: string,
+): void {
+  rejects.add(line, `duplicate of line ${first}`, textOf(format, from, to));
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Chunk, Fields, Item } from '../domain/chunk.ts';
+import type { Chunk, Fields, Item, RowDirection } from '../domain/chunk.ts';
 import type { Operation, OperationOptions } from '../domain/operation.ts';
 
 export interface CutRules {
@@ -50,7 +50,8 @@ export class Cutter {
     return this.#rules.operation.rows === 'accounts';
   }
 
-  row(line: number, from: string, to: string, fields: Fields | null): void {
+  /** `rows`: of a planned pair, which rows it stands for, seen from `from`, which is the account that is asked. */
+  row(line: number, from: string, to: string, fields: Fields | null, rows: RowDirection = 'forward'): void {
     if (from !== this.#from) this.#begin(from);
     else if (to === this.#to) {
       this.duplicates += 1;
@@ -58,8 +59,8 @@ export class Cutter {
     }
     this.#to = to;
     this.#line = line;
-    this.accepted += 1;
-    const item: Item = fields === null ? { to, rows: 'forward' } : { to, rows: 'forward', fields };
+    this.accepted += rows === 'both' ? 2 : 1;
+    const item: Item = fields === null ? { to, rows } : { to, rows, fields };
     const size = this.#sizeOf(item);
     const { operation, bodyCapBytes } = this.#rules;
     const full = this.#items.length === operation.itemsPerCall || this.#size + size > bodyCapBytes;

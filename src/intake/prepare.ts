@@ -6,9 +6,10 @@ import { PRIVATE_FOLDER } from '../private.ts';
 import { type Again, stageAgain } from './again.ts';
 import { ColumnNames } from './columns.ts';
 import { CsvParser } from './csv.ts';
-import { cutRows } from './cut-rows.ts';
+import { cutRows, duplicateRow } from './cut-rows.ts';
 import { IntakeError, workError } from './error.ts';
 import { JsonlParser } from './jsonl.ts';
+import { planRows } from './plan-rows.ts';
 import { checkRejectsPath, publishRejects } from './publish.ts';
 import { BlockReader, readBlocks } from './reader.ts';
 import { Rejects, type RejectSummary } from './rejects.ts';
@@ -38,6 +39,8 @@ export interface PrepareOptions {
   bodyCapBytes?: number;
   /** Of the sort, in DuckDB's notation. Default 256MB; the process takes 120–250 MB more. */
   memoryLimit?: string;
+  /** Of the plan's graph, bytes. Default 256 MB; beyond it the engine plans, with a simpler rule. */
+  planBytes?: number;
   /** Of the sort. Default: one a core. */
   threads?: number;
   signal?: AbortSignal;
@@ -50,6 +53,8 @@ export interface Prepared {
   chunks: number;
   /** Distinct From_Accounts, or distinct accounts where rows are accounts. */
   accounts: number;
+  /** Calls when every account is asked about its own rows, and no plan's fewer; null where there was nothing to choose. */
+  plan: { everyAccount: number; lowerBound: number } | null;
   /** SHA-256 of the input's bytes as they came, hex; empty where there was none (`Again`). */
   digest: string;
   warnings: string[];
@@ -60,6 +65,7 @@ export interface Prepared {
 
 const BODY_CAP = 512 * 1024;
 export const MEMORY_LIMIT = '256MB';
+const PLAN_BYTES = 256e6;
 
 /**
  * Turns an input into a spool: reads and checks every row (rejects on the way), sorts, finds duplicates, cuts chunks,
@@ -104,6 +110,8 @@ async function prepareIn(stageRows: Stager, options: PrepareOptions): Promise<Pr
   const files = {
     stage: join(work, 'stage'),
     sorted: join(work, 'sorted'),
+    pairs: join(work, 'pairs'),
+    planned: join(work, 'planned'),
     rejects: join(work, 'rejects'),
     rejectsSorted: join(work, 'rejects.sorted'),
   };
@@ -121,14 +129,32 @@ async function prepareIn(stageRows: Stager, options: PrepareOptions): Promise<Pr
   try {
     const read = await stageRows(files.stage, rejects);
     const invalid = rejects.count;
-    if (read.rows > invalid) await sortStage(files.stage, files.sorted, sort);
+    const valid = read.rows - invalid;
+    if (valid > 0) await sortStage(files.stage, files.sorted, sort);
     await rm(files.stage);
-    const cut = await cutRows(read.rows > invalid ? files.sorted : null, rejects, spool, {
-      rules: { operation, options: options.options, bodyCapBytes: options.bodyCapBytes ?? BODY_CAP },
-      format: read.format,
-      marked: read.marked,
+    const rules = { operation, options: options.options, bodyCapBytes: options.bodyCapBytes ?? BODY_CAP };
+    const { format, marked } = read;
+    const planned =
+      valid > 0 && operation.tellsBothWays(options.options)
+        ? await planRows(files.sorted, files.planned, {
+            capacity: operation.itemsPerCall,
+            rows: valid,
+            marked,
+            memoryBytes: options.planBytes ?? PLAN_BYTES,
+            sort,
+            scratch: files.pairs,
+            duplicate: (line, first, from, to) => duplicateRow(rejects, format, line, first, from, to),
+            flush: () => rejects.flush(),
+          })
+        : null;
+    const path = planned === null ? files.sorted : files.planned;
+    const pieces = await cutRows(valid > 0 ? path : null, rejects, spool, {
+      rules,
+      format,
+      marked: marked && planned === null,
       signal,
     });
+    const cut = { ...pieces, ...planned };
     if (read.marked && cut.accepted !== read.rows) throw missesRows(read.rows, cut.accepted);
     await rejects.close();
     // Invalid rows were written in the order of their lines; duplicates turn up in the order of the sort.
@@ -137,6 +163,7 @@ async function prepareIn(stageRows: Stager, options: PrepareOptions): Promise<Pr
     const result = {
       totals,
       accounts: cut.accounts,
+      plan: planned && { everyAccount: planned.everyAccount, lowerBound: planned.lowerBound },
       digest: read.digest,
       // Of rows that run again they were told when these came in.
       warnings: read.marked ? [] : [...read.warnings, ...cut.warnings],

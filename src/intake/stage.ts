@@ -1,4 +1,4 @@
-import type { Fields } from '../domain/chunk.ts';
+import type { Fields, RowDirection } from '../domain/chunk.ts';
 import { AppendFile } from './append-file.ts';
 import { MAX_ID } from './row.ts';
 
@@ -31,9 +31,10 @@ export class Stage {
     return new Stage(await AppendFile.create(path));
   }
 
-  row(line: number, from: string, to: string, fields: Fields | null): void {
+  /** `extra`: the row's fields, or of a planned pair the rows that it stands for. */
+  row(line: number, from: string, to: string, extra: Fields | RowDirection | null): void {
     this.rows += 1;
-    this.#file.text(`${line}\t${from}\t${to}\t${fields === null ? '' : JSON.stringify(fields)}\n`);
+    this.#file.text(`${line}\t${from}\t${to}\t${extra === null ? '' : JSON.stringify(extra)}\n`);
   }
 
   /** A row without fields straight from the input's bytes: `source[fromStart, fromEnd)` and `[toStart, toEnd)`. */

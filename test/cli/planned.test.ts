@@ -20,6 +20,7 @@ function preparedWith(given: Partial<Prepared['totals']> = {}, byReason: RejectK
     totals: { rows: 2_000_000, invalid: 0, duplicate: 0, accepted: 2_000_000, ...given },
     chunks: 24_691,
     accounts: 23_456,
+    plan: null,
     digest: 'd1',
     warnings: [],
     rejects: { count: byReason.reduce((sum, { count }) => sum + count, 0), byReason },
@@ -182,4 +183,13 @@ test('the report names the rejects where there are any, and the jobs beside it w
   expect(plannedReport(DIRTY, { operation: 'import' }, REJECTS, { ...ALONE, beside: null }).beside).toBeNull();
   expect(lineOf('rejects', textOf(DIRTY, ALONE, { rejects: 'on stdout' }))).toEqual(['  rejects    on stdout']);
   expect(lineOf('rejects', textOf(preparedWith(), ALONE))).toEqual([]);
+});
+
+test('a plan is told with what it saves, and how much more could be saved at most', () => {
+  const prepared = { ...preparedWith(), plan: { everyAccount: 40_400, lowerBound: 19_740 } };
+  const report = plannedReport(prepared, { operation: 'check' }, REJECTS, ALONE);
+  expect(report.calls).toEqual({ everyAccount: 40_400, planned: 24_691, lowerBound: 19_740 });
+  expect(lineOf('calls', textOf(prepared, ALONE))).toEqual([
+    '  calls      24,691: from the better end of each pair (every account: 40,400; at least 19,740)',
+  ]);
 });
