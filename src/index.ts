@@ -46,6 +46,7 @@ export type { Outlook } from './jobs/outlook.ts';
 export type { Pruned, PruneAsked, PrunedFolder } from './jobs/prune.ts';
 export type { Role, Roles, Tuning } from './jobs/roles.ts';
 export { NothingToRetry, type RetryAsked, RetryRefused } from './jobs/retry.ts';
+export { ResultsGone } from './results/follow.ts';
 export { JobElsewhere, KeyConflict, type Submission } from './jobs/submit.ts';
 export type { Stranger, Whereabouts } from './jobs/whereabouts.ts';
 export { type Job, JobBraked, JobNotFound } from './job.ts';

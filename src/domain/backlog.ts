@@ -52,11 +52,14 @@ export function heldBackText(backlog: Backlog, limits: BacklogLimits): string | 
   const tooMuch = waiting > limits.mostBytes;
   const nearlyFull = mostBytes > 0 && usedBytes > NEARLY_FULL * mostBytes;
   if (!tooMuch && !nearlyFull) return null;
-  if (!tooMuch) return `Redis is nearly full (${megabytes(usedBytes)} of ${megabytes(mostBytes)})`;
-  return `${megabytes(waiting)} of outcomes wait in Redis, since ${causeOf(backlog)}`;
+  const wait = `${megabytes(waiting)} of outcomes wait in Redis, since ${causeOf(backlog)}`;
+  if (tooMuch) return wait;
+  const full = `Redis is nearly full (${megabytes(usedBytes)} of ${megabytes(mostBytes)})`;
+  return waiting < MEGABYTE ? full : `${full}, and ${wait}`;
 }
 
-const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
+const MEGABYTE = 1e6;
+const megabytes = (bytes: number): string => `${Math.round(bytes / MEGABYTE)} MB`;
 
 /** The durable group that is furthest behind, or else whoever should write the results files. */
 function causeOf({ jobs }: Backlog): string {

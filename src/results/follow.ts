@@ -28,11 +28,13 @@ export class ResultsGone extends Error {
 export async function* followLines(path: string, over: () => Promise<boolean>): AsyncGenerator<Buffer> {
   let offset = 0;
   let shape = await shapeOf(path);
+  let seen = false;
   for (;;) {
     const last = await over();
     const now = await shapeOf(path);
     const found = await statOf(path);
-    if (found === null && shape !== null) throw new ResultsGone(path, offset);
+    if (found === null && seen) throw new ResultsGone(path, offset);
+    seen ||= found !== null;
     const size = found?.size ?? 0;
     if ((shape !== null && now !== shape) || size < offset) offset = 0;
     shape = now;

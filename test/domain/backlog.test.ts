@@ -56,7 +56,7 @@ test.each<[string, Backlog, RegExp | null]>([
   [
     'and of this',
     { memory: { usedBytes: 86 * MB, mostBytes: 100 * MB }, jobs: [job('a', 20 * MB)] },
-    /^12 MB of outcomes wait/,
+    /^Redis is nearly full \(86 MB of 100 MB\), and 12 MB of outcomes wait/,
   ],
   ['a limit that is far', { memory: { usedBytes: 85 * MB, mostBytes: 100 * MB }, jobs: [job('a', 20 * MB)] }, null],
 ])('%s', (_, backlog, text) => {
