@@ -6,6 +6,7 @@ import {
   type CallConfig,
   type ChatConfig,
   checkUserSig,
+  ConfigError,
   readConfig,
   readEnvironment,
   secretsOf,
@@ -19,6 +20,8 @@ import { type Job, JobNotFound, jobOf } from './job.ts';
 import { type Allowance, allow } from './jobs/allowance.ts';
 import { consume, type ConsumeSettings, type Delivery } from './jobs/consume.ts';
 import { createGroups } from './jobs/groups.ts';
+import { submitThroughRedis } from './jobs/hand-over.ts';
+import { createHandovers } from './jobs/handovers.ts';
 import { fullText, openHome } from './jobs/home.ts';
 import { removeLitter } from './jobs/intake-folder.ts';
 import { keysOf } from './jobs/keys.ts';
@@ -48,6 +51,13 @@ export interface SubmittedJob extends Job {
 }
 
 export interface SubmitSettings extends Submission {
+  /**
+   * `redis`: for a program that shares only Redis with the workers. Rows are read, checked and sorted in the home of this
+   * process, which may be any scratch folder, and a worker takes them through Redis into its own. Default `home`.
+   */
+  spool?: 'home' | 'redis';
+  /** With `spool: 'redis'`: where rejected rows are written on this side. The worker's home has them in any case. */
+  rejects?: string;
   signal?: AbortSignal;
   onProgress?: (progress: { bytes: number; rows: number }) => void;
   /** Looks at what was prepared before a job is made of it. What it throws ends the submission: nothing was accepted. */
@@ -60,7 +70,11 @@ export interface RetrySettings extends RetryAsked {
 }
 
 export interface Befriend {
-  /** Takes rows in: validates, deduplicates, cuts into chunks, creates the job. Accepted when it resolves. */
+  /**
+   * Takes rows in: validates, deduplicates, cuts into chunks, creates the job. Accepted when it resolves.
+   * @throws IntakeError, KeyConflict, JobElsewhere; HandoverFailed when no worker took a spool through Redis: nothing was
+   * accepted
+   */
   submit(source: Source, asked: SubmitSettings): Promise<SubmittedJob>;
   /**
    * Runs the rows of a finished job that may pass now (transient, skipped, unknown; with `all` also those that failed
@@ -122,6 +136,8 @@ export interface OpenOptions {
   warn?: (text: string) => void;
 }
 
+const NO_SHARED_REDIS = "REDIS_URL: missing, and spool: 'redis' needs it: no worker sees the private Redis of a home";
+
 const warned = new Set<string>();
 
 function warnOnce(text: string, warn: (text: string) => void): void {
@@ -164,8 +180,21 @@ export async function openBefriend(options: OpenOptions = {}): Promise<Befriend>
   const theJob = (id: string): Job => jobOf(id, { ledger, home, notFound });
 
   return {
-    async submit(source, { signal, onProgress, inspect, ...asked }) {
-      const { kind, job, prepared } = await submit(source, asked, { ...shared, signal, onProgress, inspect });
+    async submit(source, { signal, onProgress, inspect, spool = 'home', rejects, ...asked }) {
+      const parts = { ...shared, signal, onProgress, inspect };
+      if (spool === 'redis') {
+        if (here.redis === null) throw new ConfigError([NO_SHARED_REDIS]);
+        const handing = {
+          handovers: createHandovers(redis, keys),
+          mostBytes: tuning.handoverMegabytes * 1e6,
+          patienceMs: tuning.handoverWaitSeconds * 1000,
+          tell: warn,
+          now: () => performance.now(),
+        };
+        const through = await submitThroughRedis(source, asked, rejects ?? null, { ...parts, ...handing });
+        return { ...theJob(through.job), kind: through.kind, prepared: through.prepared };
+      }
+      const { kind, job, prepared } = await submit(source, asked, parts);
       const hint =
         kind === 'created'
           ? await sameRowsHint(home, here, await ledger.descriptor(job), await ledger.list())

@@ -220,6 +220,8 @@ function tuningOf(values: Values): Tuning {
     brakePercent: values.BEFRIEND_BRAKE_PERCENT!,
     backlogMegabytes: values.BEFRIEND_BACKLOG_MB!,
     stallSeconds: values.BEFRIEND_STALL_SECONDS!,
+    handoverMegabytes: values.BEFRIEND_HANDOVER_MB!,
+    handoverWaitSeconds: values.BEFRIEND_HANDOVER_WAIT_SECONDS!,
     keepDays: values.BEFRIEND_KEEP_DAYS ?? null,
     keepGigabytes: values.BEFRIEND_KEEP_GB ?? null,
   };

@@ -41,6 +41,7 @@ export type { AccountInput, PairInput, RowInput } from './intake/row.ts';
 export type { Source } from './intake/source.ts';
 export type { Allowance } from './jobs/allowance.ts';
 export { type ConsumeSettings, type Delivery, FellBehind } from './jobs/consume.ts';
+export { HandoverFailed } from './jobs/hand-over.ts';
 export { HomeError } from './jobs/home.ts';
 export type { Outlook } from './jobs/outlook.ts';
 export type { Pruned, PruneAsked, PrunedFolder } from './jobs/prune.ts';

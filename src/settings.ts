@@ -207,6 +207,16 @@ export const SETTINGS = {
       'connections to Redis anew where it is that',
     default: '60',
   }),
+  BEFRIEND_HANDOVER_MB: whole(1, 64, {
+    description:
+      'Megabytes of one spool that a producer which shares only Redis may have in Redis at once: with more there it waits ' +
+      'until a worker has taken some',
+    default: '16',
+  }),
+  BEFRIEND_HANDOVER_WAIT_SECONDS: whole(1, 86_400, {
+    description: 'Seconds that such a producer waits for a worker that takes nothing, before it gives up',
+    default: '300',
+  }),
   BEFRIEND_KEEP_DAYS: whole(1, 36_500, {
     description:
       'Days that a job which is over is kept, with its results; then whoever writes results files removes it. Absent: ' +

@@ -45,6 +45,13 @@ export interface Keys {
   queueMeta(command: string): string;
   /** Prefix of the keys of a job's BullMQ jobs. */
   queuePrefix(command: string, id: string): string;
+  withdrawnPrefix: string;
+  /** Spools of producers that share only Redis, as long as they want a home. */
+  handovers: string;
+  /** Of one of them: what it is and how far it got; pieces in Redis; there while a worker takes them. All expire. */
+  handover(id: string): string;
+  pieces(id: string): string;
+  adopter(id: string): string;
 }
 
 /** Consumer groups of results streams whose names begin so are durable: what they have not acknowledged stays. */
@@ -53,6 +60,7 @@ export const DURABLE = 'durable:';
 export function keysOf(sdkappid: number): Keys {
   const app = `{befriend:${sdkappid}}`;
   const jobPrefix = `${app}:job:`;
+  const withdrawnPrefix = `${app}:withdrawn:`;
   return {
     app,
     jobs: `${app}:jobs`,
@@ -72,7 +80,12 @@ export function keysOf(sdkappid: number): Keys {
     closed: (id) => `${app}:closed:${id}`,
     counts: (id) => `${app}:counts:${id}`,
     results: (id) => `${jobPrefix}${id}:results`,
-    withdrawn: (id) => `${app}:withdrawn:${id}`,
+    withdrawn: (id) => `${withdrawnPrefix}${id}`,
+    withdrawnPrefix,
+    handovers: `${app}:handovers`,
+    handover: (id) => `${app}:handover:${id}`,
+    pieces: (id) => `${app}:pieces:${id}`,
+    adopter: (id) => `${app}:adopter:${id}`,
     bars: (id) => `${app}:bars:${id}`,
     trouble: (command) => `${app}:trouble:${command}`,
     chunkPrefix: (id) => `${app}:chunk:${id}:`,

@@ -45,7 +45,7 @@ const FED_MS = 3000;
 export const KEEP_STREAM_SECONDS = 86_400;
 
 /** A process that froze while it submitted, and whose folder was removed, may take so long to thaw. */
-const WITHDRAWN_SECONDS = 30 * 86_400;
+export const WITHDRAWN_SECONDS = 30 * 86_400;
 
 /** The item byte of a settled item; smaller ones count the calls that carried it. */
 export const SETTLED = 255;

@@ -10,6 +10,7 @@ import type { Limiter } from '../limiter/limiter.ts';
 import { within } from '../redis/in-time.ts';
 import { tellPresence, tellSilence } from '../redis/presence.ts';
 import { runRecorder } from '../results/recorder.ts';
+import { runAdopter } from './adopt.ts';
 import { type Caller, startCaller } from './caller.ts';
 import { createBreaker } from './breaker.ts';
 import { mayBeTwoWay } from './claim-chunk.ts';
@@ -17,6 +18,7 @@ import { commandLimiter } from './command-limiter.ts';
 import { type Expire, expires, type Keep, runExpiry } from './expiry.ts';
 import { runFeeder } from './feeder.ts';
 import { Halts } from './halts.ts';
+import { createHandovers } from './handovers.ts';
 import { jobFolder } from './home.ts';
 import type { Keys } from './keys.ts';
 import type { Ledger } from './ledger.ts';
@@ -53,6 +55,8 @@ export interface Tuning extends Limits, Keep {
   brakePercent: number;
   backlogMegabytes: number;
   stallSeconds: number;
+  handoverMegabytes: number;
+  handoverWaitSeconds: number;
 }
 
 export interface RolesOptions {
@@ -139,6 +143,17 @@ export function startRoles(options: RolesOptions): Roles {
       at: () => new Date().toISOString(),
     };
     loops.push(runRecorder(parts, abort.signal));
+    if (only === undefined) {
+      const adopting = {
+        ...options,
+        redis: { sdkAppId: options.sdkAppId, redis: options.address },
+        handovers: createHandovers(redis, keys),
+        wallClock: Date.now,
+        random: Math.random,
+      };
+      // In the private Redis of a home nobody else is.
+      if (options.address !== null) loops.push(runAdopter(adopting, abort.signal));
+    }
     if (only === undefined && expires(options.tuning)) loops.push(runExpiry(options.expire, log, abort.signal));
   }
 

@@ -89,7 +89,7 @@ export async function createJob(
   identify: (prepared: Prepared) => Identity,
   parts: SubmitParts,
 ): Promise<Submitted> {
-  const { home, ledger } = parts;
+  const { home } = parts;
   const id = makeId(asked.operation, parts);
   const folder = openIntakeFolder(home, id, parts.wallClock);
   try {
@@ -97,15 +97,8 @@ export async function createJob(
     await parts.inspect?.(prepared);
     const { makesRoom, ...identity } = identify(prepared);
     const job = describe(id, identity, asked, prepared, parts);
-    await complete(folder.path, job, parts);
-    await publish(folder.path, home, id);
-    const { kind, job: named } = await ledger.submit(job, makesRoom, parts.wallClock()).catch(async (error: Error) => {
-      if (await isRefused(error, id, ledger)) await rm(jobFolder(home, id), { recursive: true, force: true });
-      throw error;
-    });
+    const { kind, job: named } = await accept(folder.path, job, makesRoom, parts);
     if (kind === 'created') return { kind, job: id, prepared };
-    // Somebody was faster with the same rows; theirs are in its spool.
-    await rm(jobFolder(home, id), { recursive: true, force: true });
     if (kind === 'conflict') throw conflict(asked, named);
     if (kind === 'withdrawn') throw withdrawn();
     await mustBeHere(home, named);
@@ -113,6 +106,31 @@ export async function createJob(
   } finally {
     await folder.remove();
   }
+}
+
+export type AcceptParts = Pick<SubmitParts, 'home' | 'ledger' | 'redis' | 'wallClock' | 'signal'>;
+
+/**
+ * The folder of a committed spool becomes that of its job, and the job is there: the one moment of acceptance. What the
+ * ledger does not make a job of is gone afterwards.
+ */
+export async function accept(
+  folder: string,
+  job: JobDescriptor,
+  makesRoom: MakesRoom,
+  parts: AcceptParts,
+): Promise<{ kind: 'created' | 'existing' | 'conflict' | 'withdrawn'; job: string }> {
+  const { home, ledger } = parts;
+  await complete(folder, job, parts);
+  await publish(folder, home, job.id);
+  const discard = () => rm(jobFolder(home, job.id), { recursive: true, force: true });
+  const submitted = await ledger.submit(job, makesRoom, parts.wallClock()).catch(async (error: Error) => {
+    if (await isRefused(error, job.id, ledger)) await discard();
+    throw error;
+  });
+  // Somebody was faster with the same rows; theirs are in its spool.
+  if (submitted.kind !== 'created') await discard();
+  return submitted;
 }
 
 /**
@@ -129,7 +147,7 @@ async function isRefused(error: Error, id: string, ledger: Ledger): Promise<bool
 }
 
 /** What else belongs into a job's folder; rejects hold rows, and are as private as the rest. */
-async function complete(folder: string, { fingerprint }: JobDescriptor, { redis, signal }: SubmitParts): Promise<void> {
+async function complete(folder: string, { fingerprint }: JobDescriptor, { redis, signal }: AcceptParts): Promise<void> {
   try {
     if (redis) await noteWhereabouts(folder, { ...redis, fingerprint });
     await chmod(join(folder, REJECTS_FILE), PRIVATE_FILE).catch(ignoreMissing);
@@ -167,7 +185,7 @@ export async function plan(
   }
 }
 
-function prepareIn(
+export function prepareIn(
   folder: string,
   origin: Origin,
   { operation, options = {}, looseIds = false }: Submission,
@@ -186,7 +204,7 @@ function prepareIn(
 }
 
 /** The unfinished job of these rows, or the job of the idempotency key. */
-async function findJob(fingerprint: string, asked: Submission, ledger: Ledger): Promise<string | null> {
+export async function findJob(fingerprint: string, asked: Submission, ledger: Ledger): Promise<string | null> {
   const id = await ledger.find(asked.idempotencyKey ?? fingerprint);
   const job = id === null ? null : await ledger.status(id);
   if (job === null) return null;
@@ -195,7 +213,7 @@ async function findJob(fingerprint: string, asked: Submission, ledger: Ledger): 
   return finished && asked.idempotencyKey === undefined ? null : job.id;
 }
 
-function conflict({ idempotencyKey }: Submission, job: string): KeyConflict {
+export function conflict({ idempotencyKey }: Submission, job: string): KeyConflict {
   return new KeyConflict(
     `The idempotency key "${idempotencyKey}" belongs to job ${job}, which has other rows, another operation or other ` +
       'options. Nothing was submitted: use a new key for new content.',
@@ -211,7 +229,7 @@ function withdrawn(): IntakeError {
 }
 
 /** A key of the user's names one job for ever; content names its unfinished job, unless another one is wanted. */
-function identityOf(asked: Submission, { digest }: Prepared): Identity {
+export function identityOf(asked: Submission, { digest }: Prepared): Identity {
   const { idempotencyKey, again } = asked;
   const fingerprint = fingerprintOf(asked, digest);
   if (idempotencyKey !== undefined) return { key: idempotencyKey, fingerprint, makesRoom: 'none' };
@@ -242,7 +260,7 @@ function fingerprintOf({ operation, options = {}, looseIds = false }: Submission
     .digest('hex');
 }
 
-function describe(
+export function describe(
   id: string,
   identity: Omit<Identity, 'makesRoom'>,
   { operation, options = {}, name = id, priority = 'normal', preflight }: Submission,
@@ -264,7 +282,10 @@ function describe(
 }
 
 /** e.g. import-20261121-231501-4f2a: readable, sorted by time, unique with the ledger's help. */
-function makeId(operation: OperationName, { wallClock, random }: Pick<SubmitParts, 'wallClock' | 'random'>): string {
+export function makeId(
+  operation: OperationName,
+  { wallClock, random }: Pick<SubmitParts, 'wallClock' | 'random'>,
+): string {
   const stamp = new Date(wallClock()).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
   const tail = Math.floor(random() * 2 ** 32)
     .toString(16)

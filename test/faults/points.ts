@@ -60,6 +60,12 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   release: 'test/jobs/backlog.test.ts',
   forget: 'test/jobs/prune.test.ts',
   withdraw: 'test/jobs/prune.test.ts',
+  offer: 'test/jobs/handover.test.ts',
+  'hand-over': 'test/jobs/handover.test.ts',
+  adopt: 'test/jobs/handover.test.ts',
+  draw: 'test/jobs/handover.test.ts',
+  answer: 'test/jobs/handover.test.ts',
+  abandon: 'test/jobs/handover.test.ts',
 };
 
 export const POINTS: readonly Point[] = APART.flatMap((party) =>
