@@ -18,9 +18,10 @@ export interface AdoptParts extends AcceptParts {
   handovers: Handovers;
   random: () => number;
   log: Logger;
+  /** How often it looks for spools that want a home. */
+  lookMs?: number;
 }
 
-/** How often a worker looks for spools that want a home. */
 const LOOK_MS = 250;
 /** How often it looks for the next piece. */
 const PIECE_MS = 20;
@@ -29,7 +30,7 @@ const AT_ONCE = 8;
 
 /** Takes spools of producers that share only Redis into this home, until stopped. Any number of workers may. */
 export async function runAdopter(parts: AdoptParts, signal: AbortSignal): Promise<void> {
-  const { handovers, log } = parts;
+  const { handovers, log, lookMs = LOOK_MS } = parts;
   const going = new Map<string, Promise<void>>();
   while (!signal.aborted) {
     const waiting = await handovers.waiting().catch(() => []);
@@ -42,7 +43,7 @@ export async function runAdopter(parts: AdoptParts, signal: AbortSignal): Promis
         .finally(() => going.delete(id));
       going.set(id, adopting);
     }
-    await wait(LOOK_MS, undefined, { signal }).catch(() => {});
+    await wait(lookMs, undefined, { signal }).catch(() => {});
   }
   await Promise.all(going.values());
 }

@@ -39,6 +39,8 @@ export interface HandOverParts extends SubmitParts {
   now: () => number;
   /** Default: `PIECE_BYTES`. */
   pieceBytes?: number;
+  /** How often it looks how far the worker is. */
+  lookMs?: number;
 }
 
 /** Before each piece stands its CRC-32, little endian. */
@@ -48,7 +50,6 @@ export const CRC_BYTES = 4;
 const { blocks, index, manifest } = spoolPaths('');
 export const PART_FILES: readonly string[] = [...[blocks, index, manifest].map((path) => basename(path)), REJECTS_FILE];
 
-/** How often the producer looks how far the worker is, ms. */
 const LOOK_MS = 50;
 /** Before it says that it waits. */
 const TELL_MS = 5000;
@@ -123,7 +124,7 @@ async function sendAll(
   read: (n: number) => Promise<Buffer>,
   parts: SendParts,
 ): Promise<Answer> {
-  const { handovers, mostBytes, now, signal } = parts;
+  const { handovers, mostBytes, now, lookMs = LOOK_MS, signal } = parts;
   const pieces = countPieces(offer.files, offer.pieceBytes);
   const watch = new Watch(parts, pieces, now());
   let offered = false;
@@ -153,7 +154,7 @@ async function sendAll(
       if (!isOutOfMemory(error)) throw error;
       watch.full = true;
     }
-    await wait(LOOK_MS, undefined, { signal });
+    await wait(lookMs, undefined, { signal });
   }
 }
 
@@ -220,8 +221,14 @@ function lost(): HandoverFailed {
   );
 }
 
-const isOutOfMemory = (error: unknown): boolean =>
-  error instanceof Error && /^(ERR )?(OOM|.*\bOOM\b)/.test(error.message);
+function silent(): HandoverFailed {
+  return new HandoverFailed(
+    'Redis does not answer, so it cannot be told whether a worker has made a job of the rows. Submit them again when it ' +
+      'does: that finds the job, if there is one.',
+  );
+}
+
+const isOutOfMemory = (error: unknown): boolean => error instanceof Error && /\bOOM\b/.test(error.message);
 
 function withCrc(bytes: Buffer): Buffer {
   const crc = Buffer.allocUnsafe(CRC_BYTES);

@@ -45,7 +45,7 @@ export interface Standing {
 }
 
 /** A piece that a worker asks for. `lost`: the spool is another worker's, or the producer is gone. */
-export type Drawn = { kind: 'piece'; bytes: Buffer } | { kind: 'none' | 'lost' };
+export type Drawn = { kind: 'piece'; bytes: Buffer } | { kind: 'none' } | { kind: 'lost' };
 
 /** Spools on their way through Redis, from a producer to a worker that has a home. */
 export interface Handovers {
