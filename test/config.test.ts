@@ -45,6 +45,8 @@ describe('readConfig', () => {
         brakePercent: 50,
         backlogMegabytes: 64,
         stallSeconds: 60,
+        handoverMegabytes: 16,
+        handoverWaitSeconds: 300,
         keepDays: null,
         keepGigabytes: null,
         concurrency: 64,

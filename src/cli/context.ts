@@ -18,6 +18,7 @@ import { scrub } from '../domain/secret.ts';
 import { similarName } from '../domain/similar.ts';
 import { IntakeError } from '../intake/error.ts';
 import { RetryRefused } from '../jobs/retry.ts';
+import { HandoverFailed } from '../jobs/hand-over.ts';
 import { JobElsewhere, KeyConflict } from '../jobs/submit.ts';
 import { createLog, type Log, type LogLevel } from '../log.ts';
 import { HomeError } from '../jobs/home.ts';
@@ -141,7 +142,9 @@ function codeFor(error: Error): number {
   if (error instanceof IntakeError && error.code === 'aborted') return EXIT.interrupted;
   if (error instanceof PreflightRefused) return error.exitCode;
   if (error instanceof JobBraked) return EXIT.stopped;
-  if (error instanceof RedisError || error instanceof ApiUnreachable) return EXIT.unreachable;
+  if (error instanceof RedisError || error instanceof ApiUnreachable || error instanceof HandoverFailed) {
+    return EXIT.unreachable;
+  }
   const ours = [
     ConfigError,
     HomeError,

@@ -70,6 +70,14 @@ export function operationCommand(operation: OperationName, exit: (code: number) 
     .option('--rejects <file>', 'rows not accepted, with line and reason; - for stdout (default: <file>.rejects.jsonl)')
     .option('--dry-run', 'read and validate only: rows, rejects, calls, time at the limit')
     .option('--detach', 'print the job id and return; workers elsewhere do the work (needs REDIS_URL)')
+    .addOption(
+      new Option(
+        '--spool <where>',
+        'with --detach: workers share this home, or only Redis and take the rows into theirs',
+      )
+        .choices(['home', 'redis'])
+        .default('home'),
+    )
     .option('--allow-rejects', 'invalid rows do not make the exit code 1')
     .option('--loose-ids', 'accept ids with characters that the vendor does not list')
     .option('--name <name>', 'a name for people')

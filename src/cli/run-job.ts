@@ -32,6 +32,8 @@ export interface JobFlags {
   rejects?: string;
   json?: boolean;
   detach?: boolean;
+  /** Where workers find the spool of a detached job: in this home, or through Redis in theirs. */
+  spool?: 'home' | 'redis';
   preflight?: boolean;
   allowRejects?: boolean;
   idempotencyKey?: string;
@@ -105,6 +107,9 @@ function problemsOf(flags: JobFlags): string[] {
     ...(detached && out !== undefined
       ? ['--detach returns before there are results: leave --out, and use befriend results JOB.']
       : []),
+    ...(flags.spool === 'redis' && !detached
+      ? ['--spool redis hands the rows to workers elsewhere: it goes with --detach.']
+      : []),
     ...(detached && flags.preflight
       ? ['--detach returns before the accounts are checked: run with --dry-run --preflight first, then without.']
       : []),
@@ -133,7 +138,8 @@ export async function detach(run: JobRun): Promise<number> {
   const context = readContext('app');
   return withBefriend(context, async (befriend) => {
     const { job } = await accept(befriend, run, context);
-    await deliver(job, { rejects: run.rejects });
+    // Rejects of a spool that went elsewhere were written before it did.
+    if (run.flags.spool !== 'redis') await deliver(job, { rejects: run.rejects });
     process.stdout.write(run.flags.json ? `${JSON.stringify(await job.report())}\n` : `${job.id}\n`);
     return EXIT.ok;
   });

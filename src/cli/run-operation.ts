@@ -132,7 +132,8 @@ function submissionOf(operation: OperationName, flags: Flags): Submission {
 async function submitRows(befriend: Befriend, run: Run, context: CliContext): Promise<Taken> {
   const { source, asked, rejects, flags, signal, progress } = run;
   const onProgress = await reading(progress, source);
-  if (!flags.preflight) return { job: await befriend.submit(source, { ...asked, signal, onProgress }) };
+  const through = flags.spool === 'redis' && { spool: flags.spool, rejects: resolve(rejects) };
+  if (!flags.preflight) return { job: await befriend.submit(source, { ...asked, ...through, signal, onProgress }) };
   let checked: Preflight | undefined;
   const inspect = async (prepared: Prepared): Promise<void> => {
     progress.end();

@@ -147,7 +147,7 @@ async function sendAll(
         continue;
       }
       if (standing?.adoption && due < pieces && room) {
-        await inPatience(handovers.handOver(id, standing.adoption, due, withCrc(await read(due))), parts);
+        await inPatience(handovers.handOver(id, due, withCrc(await read(due))), parts);
         continue;
       }
     } catch (error) {

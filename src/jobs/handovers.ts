@@ -52,8 +52,8 @@ export interface Handovers {
   offer(id: string, offer: Offer): Promise<void>;
   /** A sign of life of the producer; null: gone, it gave none for too long or Redis has lost it. */
   look(id: string): Promise<Standing | null>;
-  /** Does nothing where another piece or adoption is due. */
-  handOver(id: string, adoption: string, n: number, piece: Buffer): Promise<void>;
+  /** Does nothing where another piece is due. */
+  handOver(id: string, n: number, piece: Buffer): Promise<void>;
   /** Nothing is left afterwards. @returns the job that it has become, or null: it is none, and never will be */
   abandon(id: string): Promise<string | null>;
 
@@ -98,8 +98,8 @@ export function createHandovers(redis: Redis, keys: Keys): Handovers {
       };
     },
 
-    async handOver(id, adoption, n, piece) {
-      await handOverScript(redis, [keys.handover(id), keys.pieces(id)], [n, adoption, piece, PRODUCER_MS]);
+    async handOver(id, n, piece) {
+      await handOverScript(redis, [keys.handover(id), keys.pieces(id)], [n, piece, PRODUCER_MS]);
     },
 
     async abandon(id) {

@@ -199,70 +199,80 @@ test('the producer reads no further than the limit allows while nobody takes wha
 
 class Killed extends Error {}
 
-type Mortal = { parts: AdoptParts; dead: Promise<void> };
+/** What becomes of a worker at its n-th call of a name. */
+interface Fate {
+  call: 'adopt' | 'draw' | 'submit' | 'answer';
+  nth: number;
+  /** It freezes before the call for longer than its lease, or dies before it was applied, or after. */
+  end: 'freezes' | 'dies before' | 'dies after';
+}
 
-/** A worker whose n-th call to Redis is its last, applied or not; afterwards it does nothing any more. */
-function mortal(home: string, nth: number, applied: boolean, onCall: (n: number) => Promise<void>): Mortal {
+/** A worker of a fate: once it is dead it does nothing any more. */
+function fated(home: string, { call, nth, end }: Fate, freeze: () => Promise<void>): AdoptParts {
   let calls = 0;
-  let die = () => {};
-  const dead = new Promise<void>((resolve) => (die = resolve));
+  let dead = false;
   const wrap = <T extends object>(part: T): T =>
     new Proxy(part, {
       get(target, name) {
-        const call = target[name as keyof T] as (...args: unknown[]) => Promise<unknown>;
+        const ask = target[name as keyof T] as (...args: unknown[]) => Promise<unknown>;
         return async (...args: unknown[]) => {
+          if (dead) throw new Killed();
+          if (name !== call) return ask(...args);
           calls += 1;
-          if (calls > nth) throw new Killed();
-          await onCall(calls);
-          if (calls < nth) return call(...args);
-          if (applied) await call(...args);
-          die();
-          throw new Killed();
+          if (calls !== nth) return ask(...args);
+          if (end === 'freezes') await freeze();
+          else dead = true;
+          if (end === 'dies before') throw new Killed();
+          const answer = await ask(...args);
+          if (end === 'dies after') throw new Killed();
+          return answer;
         };
       },
     });
-  return { parts: worker(home, { handovers: wrap(handovers), ledger: wrap(ledger) }), dead };
+  return worker(home, { handovers: wrap(handovers), ledger: wrap(ledger) });
 }
 
+const ends = fc.constantFrom<Fate['end'][]>('freezes', 'dies before', 'dies after');
+const fates = fc.array(
+  fc.oneof(
+    fc.record({ call: fc.constantFrom<Fate['call'][]>('adopt', 'submit', 'answer'), nth: fc.constant(1), end: ends }),
+    fc.record({ call: fc.constant<'draw'>('draw'), nth: fc.integer({ min: 1, max: 30 }), end: ends }),
+  ),
+  { maxLength: 4 },
+);
+
 test('whatever workers die or freeze, at any step: one job, whole, in one home', async () => {
-  const fates = fc.array(
-    fc.record({ nth: fc.integer({ min: 1, max: 40 }), applied: fc.boolean(), frozenAt: fc.nat(40) }),
-    {
-      maxLength: 4,
-    },
-  );
   await fc.assert(
     fc.asyncProperty(fates, async (list) => {
       for (const home of homes.splice(0)) rmSync(home, { recursive: true, force: true });
       await server.redis.flushall();
       ledger = createLedger(server.redis, KEYS);
-      const made = submitRows();
+      const made = submitRows({}, { again: true });
       const id = await theHandover();
-      const last = new AbortController();
       const all: Promise<unknown>[] = [];
-      for (const { nth, applied, frozenAt } of list) {
-        // At its `frozenAt`-th call it has been asleep for longer than its lease, and another one begins beside it.
-        let thawed = () => {};
-        const frozen = new Promise<void>((resolve) => (thawed = resolve));
-        const one = mortal(newHome(), nth, applied, async (n) => {
-          if (n !== frozenAt) return;
-          await leaseRunsOut(id);
-          thawed();
+      for (const fate of list) {
+        let sleep = () => {};
+        const asleep = new Promise<void>((resolve) => (sleep = resolve));
+        // It wakes up when the producer has its job, from another worker.
+        const parts = fated(newHome(), fate, async () => {
+          sleep();
+          await made;
         });
-        const end = adopt(id, one.parts, last.signal).catch((error: unknown) => {
+        const end = adopt(id, parts, stop.signal).catch((error: unknown) => {
           if (!(error instanceof Killed)) throw error;
         });
         all.push(end);
-        await Promise.race([end, frozen]);
+        await Promise.race([end, asleep]);
         await leaseRunsOut(id);
       }
+      const last = new AbortController();
       all.push(runAdopter(worker(newHome()), last.signal));
       const { job } = await made;
       last.abort();
       await Promise.all(all);
       await expectOneJob(job);
     }),
-    { numRuns: 20 },
+    { numRuns: 12 },
   );
 }, 60_000);
 
@@ -291,7 +301,7 @@ describe('kill -9', () => {
   ] as const)(
     'of the worker at %s %i (applied: %s): the next one makes the job, or finds it made',
     async (call, nth, after) => {
-      const made = submitRows();
+      const made = submitRows({}, { again: true });
       const id = await theHandover();
       await dying({ side: 'worker', call, nth, after });
       await leaseRunsOut(id);
@@ -361,6 +371,26 @@ test('given up while a worker has all of it: that may not become a job any more'
   expect([await ledger.list(), readdirSync(join(home, 'jobs')), await handoverKeys()]).toEqual([[], [], []]);
 });
 
+test('a worker that freezes right before it submits, and thaws when another one has: no second job', async () => {
+  const frozen = newHome();
+  const awake = newHome();
+  const made = submitRows({}, { again: true });
+  const id = await theHandover();
+  const asleep: Ledger = {
+    ...ledger,
+    async submit(...args) {
+      await leaseRunsOut(id);
+      await adopt(id, worker(awake), stop.signal);
+      await made;
+      return ledger.submit(...args);
+    },
+  };
+  await adopt(id, worker(frozen, { ledger: asleep }), stop.signal);
+  const { job } = await made;
+  await expectOneJob(job);
+  expect([readdirSync(join(frozen, 'jobs')), readdirSync(join(awake, 'jobs'))]).toEqual([[], [job]]);
+});
+
 test('two producers of the same rows have one job; the same key with other rows is refused', async () => {
   const running = runAdopter(worker(newHome()), stop.signal);
   const key = { idempotencyKey: 'nightly' };
@@ -396,9 +426,9 @@ test('a Redis that is full: the producer waits, and goes on when there is room',
   let refused = 0;
   const watching: Handovers = {
     ...handovers,
-    async handOver(id, adoption, n, piece) {
+    async handOver(id, n, piece) {
       if (n === 2) await server.redis.config('SET', 'maxmemory', refused < 3 ? '1' : '0');
-      await handovers.handOver(id, adoption, n, piece).catch((error: unknown) => {
+      await handovers.handOver(id, n, piece).catch((error: unknown) => {
         refused += 1;
         throw error;
       });
