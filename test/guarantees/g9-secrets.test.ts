@@ -191,8 +191,16 @@ test('a Redis with a password: right, wrong, none, in every form of URL', async 
   place.env.REDIS_URL = at(PASSWORD);
   const worker = place.start('worker');
   const submitted = await run('import', file, '--detach');
-  await run('status', submitted.stdout.trim(), '--watch');
-  await run('doctor');
+  const job = submitted.stdout.trim();
+  await run('status', job, '--watch');
+  await Promise.all([
+    run('doctor'),
+    run('results', job, '--with-retries'),
+    run('limit', 'import', '100'),
+    run('jobs', 'prune', '--older-than', '30d'),
+    run('jobs', 'groups'),
+    run('import', file, '--detach', '--spool', 'redis', '--new'),
+  ]);
   worker.child.kill('SIGTERM');
   printed.push(await worker.done);
   expect(await foundInRedis(node.redis)).toEqual([]);
