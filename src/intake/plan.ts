@@ -29,14 +29,15 @@ export function callsOf(loads: Uint32Array, capacity: number): number {
   return calls;
 }
 
-/** A plan with few calls: never more than `simple` has, nor than asking each edge from its better-connected end. */
+/** A plan with few calls: `simple` itself where nothing is saved, and never more than of the better-connected ends. */
 export function plan(graph: Graph, simple: Uint8Array, capacity: number): Plan {
-  let covered = improved(graph, greedyCover(graph), capacity);
-  for (const asks of [simple, betterConnected(graph)]) {
-    const calls = callsOf(loadsOf(graph, asks), capacity);
-    if (calls < covered.calls) covered = improved(graph, asks, capacity);
-  }
-  return covered;
+  const calls = callsOf(loadsOf(graph, simple), capacity);
+  const covers = [greedyCover(graph), betterConnected(graph)].map((asks) => ({
+    asks,
+    calls: callsOf(loadsOf(graph, asks), capacity),
+  }));
+  const best = improved(graph, (covers[0]!.calls <= covers[1]!.calls ? covers[0]! : covers[1]!).asks, capacity);
+  return best.calls < calls ? best : { asks: simple, calls };
 }
 
 /** How many edges each account asks about. */
