@@ -154,7 +154,7 @@ describe('a job that runs', () => {
     async (how) => {
       const place = workplace(simulator, { REDIS_URL: `redis://127.0.0.1:${port}`, LOG_LEVEL: 'info' });
       onTestFinished(() => place.remove());
-      const rows = Array.from({ length: 2000 }, (_, row) => [`${how}${row}`, 'to'] as const);
+      const rows = Array.from({ length: 2000 }, (_, row) => [`${how}${row}`, `to${row}`] as const);
       const before = await calls();
       const worker = place.start('worker');
       const follower = place.start('check', place.csv('rows.csv', rows));

@@ -64,7 +64,12 @@ export async function take(base: string, source: Origin, settings: Settings = {}
   const prepared = await prepare(source, options);
   const chunks = await readChunks(options.dir);
   const rows = chunks
-    .flatMap(({ from, items }) => items.map(({ to, fields }) => ({ from, to, ...(fields && { fields }) })))
+    .flatMap(({ from, items }) =>
+      items.flatMap(({ to, rows: asked, fields }) => [
+        ...(asked === 'reverse' ? [] : [{ from, to, ...(fields && { fields }) }]),
+        ...(asked === 'forward' ? [] : [{ from: to, to: from as string }]),
+      ]),
+    )
     .toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   return { prepared, rejects: readRejects(options.rejectsPath), chunks, rows, pairs: rows.map(keyOf) };
 }
