@@ -123,6 +123,9 @@ const NAME_OF = new Map<string, string>([
 /** The command whose queue is watched: a worker looks after the empty queues of all others as well. */
 export const WATCHED = 'friend_import';
 
+/** Scripts that change nothing: there is nothing between before and after. */
+const READS = new Set(['queue.getCounts']);
+
 /** The name of what a command asks for, or null where it is none of the points'. */
 export function nameOf(words: readonly Buffer[]): string | null {
   const command = String(words[0]).toUpperCase();
@@ -130,7 +133,8 @@ export function nameOf(words: readonly Buffer[]): string | null {
   if (command !== 'EVAL' && command !== 'EVALSHA') return null;
   const text = words[1] as Buffer;
   const name = NAME_OF.get(command === 'EVAL' ? digestOf(text) : String(text)) ?? null;
-  if (name === null || !name.startsWith('queue.')) return name;
+  if (name === null || READS.has(name)) return null;
+  if (!name.startsWith('queue.')) return name;
   const keys = words.slice(3, 3 + Number(words[2]));
   return keys.some((key) => String(key).includes(`:${WATCHED}:`)) ? name : null;
 }

@@ -31,7 +31,7 @@ test('callers join, die and freeze, and the limiter loses its state: the window 
   redis = await testRedis();
   simulator = await testSimulator({ ...COMPRESSED_LIMIT, serviceTimeMs: { read: 5, write: 5 } });
   place = workplace(simulator, { REDIS_URL: await redis.listen() });
-  const { stdout } = await place.run('check', place.csv('friends.csv', rows), '--detach');
+  const { stdout } = await place.run('check', place.csv('friends.csv', rows), '--no-plan', '--detach');
 
   const callers = Array.from({ length: 3 }, () => place.start('worker', '--roles', 'call'));
   place.start('worker', '--roles', 'feed,record');
@@ -61,7 +61,7 @@ test('callers of two commands share the limit of the app, and it loses its state
   const app = { limit: 80, windowMs: COMPRESSED_LIMIT.windowMs };
   place = workplace(simulator, { REDIS_URL: await redis.listen(), CHAT_APP_CALLS_PER_SECOND: String(app.limit) });
   const file = place.csv('friends.csv', rows);
-  const [check, imports] = [place.report('check', file), place.report('import', file)];
+  const [check, imports] = [place.report('check', file, '--no-plan'), place.report('import', file)];
   await callsReach(ACCOUNTS * 0.4);
   const keys = await redis.redis.keys('*:app-limiter*');
   expect(keys).toHaveLength(2);
