@@ -7,14 +7,13 @@
 // `--write` puts the tables into docs/benchmarks.md, else they are printed. Takes about 9 minutes at 12 s a row. Exit
 // code 1: befriend let more calls into a window than the limit. Expect on two quiet cores: certain max ≤ 200 everywhere;
 // use ≥ 0.99 idle with small bodies, about 0.985 with full ones; 0.1 commands a call that clients send.
-import { readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { circumstances, commandTyped, writeTables } from './document.mjs';
 import { BEFRIEND, CANDIDATES } from './limiter/candidates.mjs';
 import { measureBehind, measureShares } from './limiter/jobs.mjs';
 import { measure } from './limiter/measure.mjs';
-import { circumstances, latenessTableOf, sharesTableOf, summaryOf, tableOf, waitsTableOf } from './limiter/report.mjs';
+import { latenessTableOf, PACKAGES, sharesTableOf, summaryOf, tableOf, waitsTableOf } from './limiter/report.mjs';
 import { dist } from './stage.mjs';
 
 const { findRedisBinary } = await import(dist('redis/binary.js'));
@@ -26,9 +25,6 @@ const QUIET = 0.5;
 /** Long enough for some 300 calls of an interactive process. */
 const CLASSES_SECONDS = 25;
 const JOBS_SECONDS = 15;
-const DOCUMENT = fileURLToPath(new URL('../../docs/benchmarks.md', import.meta.url));
-const BEGIN = '<!-- limiter: begin -->';
-const END = '<!-- limiter: end -->';
 
 const args = process.argv.slice(2);
 const { values } = parseArgs({
@@ -45,7 +41,7 @@ const { values } = parseArgs({
   },
 });
 
-const about = circumstances(findRedisBinary(process.env)?.version, ['npm run bench:limiter', ...typed()].join(' '));
+const about = circumstances(findRedisBinary(process.env)?.version, commandTyped('bench:limiter', args), PACKAGES);
 const [loadBefore] = loadavg();
 if (loadBefore > QUIET) console.error(`the machine is not quiet (load ${loadBefore.toFixed(1)}): expect less use`);
 const rows = [];
@@ -60,7 +56,7 @@ const classes = await classesRows();
 const text = [about, tableOf(rows), latenessTableOf(rows), waitsTableOf(classes), await jobsText()]
   .filter((part) => part !== '')
   .join('\n\n');
-if (values.write) write(text);
+if (values.write) writeTables('limiter', text);
 else console.log(text);
 const held = [
   ...rows.filter(({ setting }) => setting.candidate === BEFRIEND).map(({ summary }) => summary.certainMax),
@@ -127,18 +123,4 @@ function namesOf(wanted) {
 
 function listed(name) {
   return values[name].split(',');
-}
-
-/** The arguments as they were given, without the one that says where the tables go. */
-function typed() {
-  const given = args.filter((arg) => arg !== '--write');
-  return given.length === 0 ? [] : ['--', ...given];
-}
-
-function write(tables) {
-  const before = readFileSync(DOCUMENT, 'utf8');
-  const begin = before.indexOf(BEGIN);
-  const end = before.indexOf(END);
-  if (begin < 0 || end < begin) throw new Error(`${DOCUMENT} has no place for the tables: ${BEGIN} … ${END}`);
-  writeFileSync(DOCUMENT, `${before.slice(0, begin)}${BEGIN}\n\n${tables}\n\n${before.slice(end)}`);
 }

@@ -2,15 +2,10 @@
 // own and all new, and what the simulator's meter says afterwards.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { dist, startSimulator } from '../stage.mjs';
+import { startRedis } from '../redis.mjs';
+import { startSimulator } from '../stage.mjs';
 import { useOf } from './use.mjs';
-
-const { ensureEmbeddedRedis } = await import(dist('redis/embedded.js'));
-const { connectRedis } = await import(dist('redis/connection.js'));
 
 const BURNERS = 2;
 const ITEMS = { small: 1, full: 1000 };
@@ -72,30 +67,6 @@ export async function measure(setting, seconds) {
   } finally {
     for (const end of ends.toReversed()) await end();
   }
-}
-
-/** A private Redis as befriend runs it, on a unix socket. */
-async function startRedis(ends) {
-  const home = mkdtempSync(join(tmpdir(), 'befriend-bench-'));
-  ends.push(() => rmSync(home, { recursive: true, force: true, maxRetries: 3 }));
-  const { socket } = await ensureEmbeddedRedis(home, { env: process.env, log: { debug() {}, warn: console.error } });
-  const redis = await connectRedis({ socket });
-  ends.push(async () => {
-    const gone = once(redis, 'close');
-    redis.call('SHUTDOWN', 'NOSAVE').catch(() => {});
-    await gone;
-    redis.disconnect();
-  });
-  const figure = async (section, name) =>
-    Number(new RegExp(`^${name}:(\\S+)`, 'm').exec(await redis.info(section))?.[1]);
-  return {
-    socket,
-    /** Commands, those inside scripts too, and CPU, so far. */
-    costs: async () => ({
-      commands: await figure('stats', 'total_commands_processed'),
-      cpuMs: ((await figure('cpu', 'used_cpu_user')) + (await figure('cpu', 'used_cpu_sys'))) * MS,
-    }),
-  };
 }
 
 async function startNetwork(baseUrl, delays, ends) {

@@ -1,12 +1,10 @@
 // Makes tables of what was measured.
-import { cpus, loadavg, totalmem } from 'node:os';
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { table, text } from '../document.mjs';
 import { BEFRIEND } from './candidates.mjs';
 
 /** The codes of a call that came too fast. */
 const TOO_FAST = ['60007', '60011', '60018', '60019'];
-const PACKAGES = ['bullmq', 'bottleneck', 'rate-limiter-flexible', 'p-throttle', 'ioredis'];
+export const PACKAGES = ['bullmq', 'bottleneck', 'rate-limiter-flexible', 'p-throttle', 'ioredis'];
 
 /**
  * Several runs of one setting as one: of figures that must hold the worst, of the others the mean.
@@ -145,32 +143,6 @@ function spanText({ spanMs, certainSpanMs }) {
   return apart ? `${text(spanMs, 1)} … ${text(certainSpanMs, 1)}` : text(spanMs, 1);
 }
 
-function text(value, digits) {
-  return value === null ? '–' : value.toFixed(digits);
-}
-
 function percent(share) {
   return share === 0 ? '0' : `${(share * 100).toFixed(1)} %`;
-}
-
-function table(head, rows) {
-  if (rows.length === 0) return '';
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-}
-
-/** Machine, versions, date, load before the first run, and the command to type. */
-export function circumstances(redisVersion, command) {
-  const model = cpus()[0]?.model.trim() ?? 'unknown';
-  const memory = Math.round(totalmem() / 2 ** 30);
-  const load = (loadavg()[0] ?? 0).toFixed(1);
-  return [
-    `- \`${command}\`, ${new Date().toISOString().slice(0, 10)}`,
-    `- ${cpus().length} cores (${model}), ${memory} GiB, ${process.platform}; load before the first run ${load}`,
-    `- Node ${process.versions.node}, Redis ${redisVersion}, ${PACKAGES.map((name) => `${name} ${versionOf(name)}`).join(', ')}`,
-  ].join('\n');
-}
-
-function versionOf(name) {
-  const manifest = fileURLToPath(new URL(`../../../node_modules/${name}/package.json`, import.meta.url));
-  return JSON.parse(readFileSync(manifest, 'utf8')).version;
 }
