@@ -3,6 +3,7 @@ import { baseUrlOf } from './chat/regions.ts';
 import { fixedUserSig, userSigFromKey } from './chat/usersig-source.ts';
 import type { CallConfig, ChatConfig } from './config.ts';
 import { OPERATIONS } from './domain/operation.ts';
+import { MOST_IN_FLIGHT } from './jobs/flights.ts';
 
 /** Commands that befriend calls. */
 const COMMANDS = new Set(Object.values(OPERATIONS).map(({ command }) => command)).size;
@@ -23,14 +24,14 @@ export function chatClient(
         })
       : fixedUserSig(credentials.userSig.reveal());
   const baseUrl = 'region' in endpoint ? baseUrlOf(endpoint.region) : endpoint.baseUrl;
-  // All commands share the client; each holds at most its concurrency.
+  // All commands share the client; each holds at most its concurrency, and what is in flight.
   return createChatClient({
     baseUrl,
     sdkappid: sdkAppId,
     admin,
     userSig,
     timeoutMs,
-    maxSockets: COMMANDS * concurrency,
+    maxSockets: COMMANDS * (concurrency + MOST_IN_FLIGHT),
     random: Math.random,
   });
 }

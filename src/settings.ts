@@ -178,7 +178,9 @@ export const SETTINGS = {
     default: '1',
   }),
   BEFRIEND_CONCURRENCY: whole(1, 1000, {
-    description: 'Chunks that one caller process holds at once, waiting or in flight',
+    description:
+      'Chunks of a command that one caller process holds at once, waiting for their slot or in flight; more where more ' +
+      'than half of them are in flight, since answers take long',
     default: '64',
   }),
   BEFRIEND_READY_SECONDS: number(0.1, 60, {

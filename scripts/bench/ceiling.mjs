@@ -2,11 +2,13 @@
 // what people use instead beside it.
 //
 //   npm run bench:ceiling -- [--only full,small,slow,uncapped,takeover,peers] [--sizes 1000,10000] [--quick]
-//     [--write]
+//     [--profile FOLDER] [--write]
 //
 // `--sizes`: calls of the jobs of `full`, 1000 rows each; `--large` adds one of 100 k (9 minutes, some GB of memory for
 // the simulator). `--quick`: small sizes, about 90 s. `--write` puts the tables into docs/benchmarks.md, else they are
 // printed. Takes about 6 minutes. Exit code 1: a window had more calls than the limit.
+// `--profile`: a CPU profile of each worker is put there, for Chrome's DevTools. Settings of befriend in the environment
+// (BEFRIEND_CONCURRENCY=32 npm run …) are the workers'.
 // Expect on two quiet cores: use ≥ 0.985, the caller at ≤ 0.45 of a core and 160 MB; makespan ≤ 1.02 at 10 k calls.
 import { parseArgs } from 'node:util';
 import { runJob } from './ceiling/job.mjs';
@@ -30,6 +32,8 @@ const NO_LIMIT = 10_000;
 const UNCAPPED_ENV = { BEFRIEND_READY_SECONDS: '0.2' };
 /** The service itself gives up after 3 s. */
 const SLOW_MS = 2000;
+/** Chunks in flight are part of the window: as many seconds more as answers take. */
+const SLOW_ENV = { BEFRIEND_READY_SECONDS: '4' };
 const LARGE = 100_000;
 const PACKAGES = ['bullmq', 'axios', 'ioredis', 'p-limit'];
 
@@ -41,9 +45,11 @@ const { values } = parseArgs({
     sizes: { type: 'string' },
     large: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
+    profile: { type: 'string' },
     write: { type: 'boolean', default: false },
   },
 });
+const execArgv = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`];
 const size = (quick, full) => (values.quick ? quick : full);
 const sizes = [
   ...(values.sizes ?? size('1000', '1000,10000')).split(',').map(Number),
@@ -61,7 +67,7 @@ if (wanted('full')) {
 }
 if (wanted('small')) await atLimit({ operation: 'check', calls: size(1000, 3000), items: 1 });
 if (wanted('slow')) await atLimit({ operation: 'check', calls: size(2000, 4000), items: 1000, latencyMs: SLOW_MS });
-const uncapped = wanted('uncapped') ? await measureUncapped(size(4000, 10_000)) : [];
+const uncapped = wanted('uncapped') ? await measureUncapped(size(2000, 10_000)) : [];
 const takeover = wanted('takeover') ? await takeovers(size(1, 3)) : [];
 const peers = wanted('peers') ? await runPeers(size(1000, 3000)) : [];
 
@@ -81,7 +87,9 @@ if (jobs.some(({ certainMax, limit }) => certainMax > limit)) process.exitCode =
 
 async function atLimit({ latencyMs = 0, ...asked }, workers = APART) {
   const simulator = { limit: LIMIT, ...(latencyMs > 0 && { faults: { latency: { baseMs: latencyMs, jitterMs: 0 } } }) };
-  const run = await withSystem({ workers, simulator }, (system) => runJob(system, { ...asked, limit: LIMIT }));
+  const run = await withSystem({ workers, simulator, execArgv, env: latencyMs > 0 ? SLOW_ENV : {} }, (system) =>
+    runJob(system, { ...asked, limit: LIMIT }),
+  );
   console.error(
     `${run.operation} ${run.calls} × ${run.items}: use ${run.use?.toFixed(4)}, makespan ${run.makespan.toFixed(3)}`,
   );
@@ -90,7 +98,7 @@ async function atLimit({ latencyMs = 0, ...asked }, workers = APART) {
 
 /** befriend's caller and a bare axios loop, in turn, so that a machine that slows down slows both. */
 async function measureUncapped(calls) {
-  const system = { workers: APART, simulator: { limit: NO_LIMIT }, env: UNCAPPED_ENV };
+  const system = { workers: APART, simulator: { limit: NO_LIMIT }, env: UNCAPPED_ENV, execArgv };
   const own = await withSystem(system, (running) =>
     runJob(running, { operation: 'check', calls, items: 1000, limit: NO_LIMIT }),
   );

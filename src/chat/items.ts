@@ -65,20 +65,19 @@ function readItem(operation: Operation, entry: Record<string, unknown>): Verdict
 }
 
 function succeeded(operation: Operation, entry: Record<string, unknown>, info: string): Verdict {
-  const settlement: Settlement = { status: 'ok', code: 0, info };
   switch (operation.tells) {
     case 'nothing':
-      return { settlement };
+      return { settlement: { status: 'ok', code: 0, info } };
     case 'relation': {
       const relation = entry.Relation;
       if (!isRelation(relation)) return unreadable('the item has no known Relation');
-      return { settlement: { ...settlement, relation } };
+      return { settlement: { status: 'ok', code: 0, info, relation } };
     }
     case 'fields': {
       const fields = readFriendFields(entry.SnsProfileItem ?? []);
       return fields === null
         ? unreadable('the item’s fields cannot be read')
-        : { settlement: { ...settlement, data: fields } };
+        : { settlement: { status: 'ok', code: 0, info, data: fields } };
     }
     case 'friends':
       // Told by pages, never by items.
@@ -86,7 +85,7 @@ function succeeded(operation: Operation, entry: Record<string, unknown>, info: s
     case 'account': {
       const account = entry.AccountStatus;
       if (!isAccountStatus(account)) return unreadable('the item has no known AccountStatus');
-      return { settlement: { ...settlement, account } };
+      return { settlement: { status: 'ok', code: 0, info, account } };
     }
   }
 }

@@ -6,6 +6,7 @@ import type { ChatConfig } from '../config.ts';
 import type { Finding } from '../domain/finding.ts';
 import { ceilingOf } from '../domain/frequency.ts';
 import { OPERATIONS } from '../domain/operation.ts';
+import { MOST_IN_FLIGHT } from '../jobs/flights.ts';
 import type { Probed } from '../jobs/probe.ts';
 import type { Tuning } from '../jobs/roles.ts';
 
@@ -84,15 +85,16 @@ export function judgeAnswers(probes: readonly Probed[], tuning: Tuning): Finding
   if (times.length === 0) return [];
   const p50 = times.toSorted((a, b) => a - b)[times.length >> 1] as number;
   const rate = ceilingOf(OPERATIONS.check.command, tuning);
-  const mostMs = (tuning.concurrency / rate) * 1000;
+  const atOnce = Math.max(MOST_IN_FLIGHT, tuning.concurrency);
+  const mostMs = (atOnce / rate) * 1000;
   const text = `${shown(p50)} at the median of ${times.length}`;
   if (p50 <= mostMs) return [{ level: 'ok', area: 'answers', text }];
   return [
     {
       level: 'warning',
       area: 'answers',
-      text: `${text}: too slow for ${rate} calls/s by one process with ${tuning.concurrency} at once`,
-      advice: 'Raise BEFRIEND_CONCURRENCY, or run several workers.',
+      text: `${text}: too slow for ${rate} calls/s by one process with ${atOnce} in flight`,
+      advice: 'Run several workers.',
     },
   ];
 }

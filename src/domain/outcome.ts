@@ -95,18 +95,26 @@ export function groupOutcomes(
   settled: readonly { item: Item; attempts: number; settlement: Settlement }[],
 ): OutcomeGroup[] {
   const groups = new Map<string, OutcomeGroup>();
+  /** Neighbours mostly end alike, and comparing is a fraction of the work of making a key. */
+  const last: { forward?: OutcomeGroup; reverse?: OutcomeGroup } = {};
   const put = (item: Item, attempts: number, settlement: Settlement, reverse: boolean) => {
-    const { status, code, info, fault, account, data } = settlement;
+    const direction = reverse ? 'reverse' : 'forward';
+    const before = last[direction];
     const relation = settlement.relation && (reverse ? turn(settlement.relation) : settlement.relation);
+    if (before !== undefined && endsLike(before, attempts, settlement, relation)) {
+      before.to.push(item.to);
+      return;
+    }
+    const { status, code, info, fault, account, data } = settlement;
     // Items with data stand alone: data is as good as never equal, and comparing it would cost more than it saves.
     const key =
       data === undefined
         ? `${status}|${code}|${relation}|${account}|${attempts}|${reverse}|${info.length}|${info}${fault === undefined ? '' : `|${fault}`}`
         : `${groups.size}#${item.to}`;
-    const group = groups.get(key);
+    let group = groups.get(key);
     if (group) group.to.push(item.to);
     else {
-      groups.set(key, {
+      group = {
         status,
         code,
         info,
@@ -117,14 +125,30 @@ export function groupOutcomes(
         ...(reverse && { reverse: true as const }),
         attempts,
         to: [item.to],
-      });
+      };
+      groups.set(key, group);
     }
+    last[direction] = group;
   };
   for (const { item, attempts, settlement } of settled) {
     if (item.rows !== 'reverse') put(item, attempts, settlement, false);
     if (item.rows !== 'forward') put(item, attempts, settlement, true);
   }
   return [...groups.values()];
+}
+
+function endsLike(group: OutcomeGroup, attempts: number, settlement: Settlement, relation?: Relation): boolean {
+  return (
+    settlement.data === undefined &&
+    group.data === undefined &&
+    group.status === settlement.status &&
+    group.code === settlement.code &&
+    group.attempts === attempts &&
+    group.relation === relation &&
+    group.account === settlement.account &&
+    group.fault === settlement.fault &&
+    group.info === settlement.info
+  );
 }
 
 /** The rows of one entry, each in its own direction. `type` is the mode of a check. */

@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { within } from '../redis/in-time.ts';
 import { type CallParts, callChunk } from './call.ts';
+import { Flights } from './flights.ts';
 import type { Keys } from './keys.ts';
 import { type ChunkJob, type ChunkRef, putOff, SERVER_IS_KNOWN } from './queue.ts';
 
@@ -31,7 +32,7 @@ export interface CallerOptions {
   connection: Redis;
   keys: Keys;
   command: string;
-  /** Chunks in hand at once: in flight or waiting for their slot. */
+  /** Chunks in hand at once where the API is fast; `Flights` tells when there are more. */
   concurrency: number;
   parts: CallParts;
   log: Logger;
@@ -40,10 +41,12 @@ export interface CallerOptions {
 }
 
 /** Takes chunks of one app and command from its queue and walks each through `callChunk`. */
-export function startCaller({ connection, keys, command, concurrency, parts, log, only }: CallerOptions): Caller {
+export function startCaller({ connection, keys, command, concurrency, log, only, ...options }: CallerOptions): Caller {
   const abort = new AbortController();
   // Every chunk in hand listens to it: that is no leak.
   setMaxListeners(0, abort.signal);
+  const flights = new Flights(concurrency, (hands) => worker.takeUpTo(hands));
+  const parts = { ...options.parts, chat: flights.watch(options.parts.chat) };
   const { now, wallClock } = parts;
   const walk = async (job: ChunkJob, token?: string): Promise<void> => {
     if (only !== undefined && job.data.job !== only) return;
@@ -97,7 +100,10 @@ interface Hold {
   renewedAt: number;
 }
 
-/** A worker that knows since when each of its locks is surely in force: since the renewal was asked for. */
+/**
+ * A worker whose number of chunks in hand may change, and that knows since when each of its locks is surely in force:
+ * since the renewal was asked for.
+ */
 class ChunkWorker extends Worker<ChunkRef, void, string> {
   /**
    * By BullMQ job id. A chunk that comes back to the caller that was frozen with it is held anew: the walk from before
@@ -109,6 +115,14 @@ class ChunkWorker extends Worker<ChunkRef, void, string> {
   constructor(now: () => number, ...rest: ConstructorParameters<typeof Worker<ChunkRef, void, string>>) {
     super(...rest);
     this.now = now;
+  }
+
+  /** Chunks in hand at once, from now on. */
+  takeUpTo(concurrency: number): void {
+    const more = concurrency > this.concurrency;
+    this.concurrency = concurrency;
+    // BullMQ looks at it only when a chunk is done. As in its own `resume`, a result of nothing makes it look now.
+    if (more) this['mainLoopQueue']?.add(Promise.resolve());
   }
 
   override async extendJobLocks(ids: string[], tokens: string[], duration: number): Promise<string[]> {

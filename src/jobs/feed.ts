@@ -59,6 +59,8 @@ export async function feed(parts: FeedParts): Promise<string | null> {
 
 /** A job as feed finds it. */
 interface Eater extends Standing {
+  /** Bytes of blocks that it may have open beside those that are. */
+  room: number;
   job: JobDescriptor;
   state: FeedReply['state'];
   cursor: number;
@@ -82,8 +84,9 @@ async function look(job: JobDescriptor, parts: FeedParts): Promise<Eater> {
 /** Of a job that nobody feeds, here or elsewhere, counts what it has ready, no more. */
 function eaterOf(job: JobDescriptor, reply: FeedReply, spool: Spool | null): Eater {
   const { state, cursor, open, openBytes, delayed, priority, fed } = reply;
-  const left = (spool === null && !fed) || openBytes >= OPEN_BYTES ? 0 : job.chunks - cursor;
-  return { job, state, cursor, spool, weight: WEIGHT[priority], ready: open - delayed, delayed, left };
+  const room = OPEN_BYTES - openBytes;
+  const left = (spool === null && !fed) || room <= 0 ? 0 : job.chunks - cursor;
+  return { job, state, cursor, spool, weight: WEIGHT[priority], ready: open - delayed, delayed, left, room };
 }
 
 /** Feeds jobs of one command. One job's unreadable spool stops no other job, and its share is not kept for it. */
@@ -105,7 +108,7 @@ async function feedByShares(eaters: readonly Eater[], window: number, parts: Fee
 async function feedJob(eater: Eater, count: number, parts: FeedParts): Promise<Eater> {
   const { job, cursor, spool } = eater;
   if (spool === null) return eater;
-  const blocks = await spool.read(cursor, count);
+  const blocks = thatFit(await spool.read(cursor, count), eater.room);
   await parts.ledger.looksAfter(job.id);
   if (count === 0) return eater;
   const chunks = blocks.map((block) => fedChunk(job, block));
@@ -119,6 +122,13 @@ async function feedJob(eater: Eater, count: number, parts: FeedParts): Promise<E
     parts,
   );
   return eaterOf(job, reply, spool);
+}
+
+/** The first of them, up to the one that fills the room. */
+function thatFit(blocks: readonly Buffer[], room: number): readonly Buffer[] {
+  let bytes = 0;
+  const over = blocks.findIndex((block) => (bytes += block.length) >= room);
+  return over < 0 ? blocks : blocks.slice(0, over + 1);
 }
 
 function cannotBeFed(job: JobDescriptor, error: unknown, { log }: FeedParts): null {

@@ -164,8 +164,7 @@ function settleItem(
 ): void {
   const { operation, policy, outage } = context;
   if ('settlement' in verdict) {
-    const answered = { ...open, attempts: open.attempts + 1 };
-    end({ ...answered, answer: verdict.settlement }, into, context);
+    end({ ...open, attempts: open.attempts + 1, answer: verdict.settlement }, into, context);
     return;
   }
   const { fault } = verdict;
@@ -216,6 +215,7 @@ function verifyDelay({ answer }: OpenItem, { serviceLimitMs }: Policy): number {
 
 /** Settles the items that wait for a call of the operation which another row's answer has made pointless. */
 function applyBars(settled: Settled, bars: readonly Bar[], context: SettleContext): Settled {
+  if (bars.length === 0) return settled;
   const after: Settled = { ...settled, open: [] };
   for (const item of settled.open) {
     const settlement = item.step === 'verify' ? undefined : barredBy(bars, item.item);

@@ -64,6 +64,7 @@ test.each<[string, Partial<Settlement>, number]>([
   ['info', { info: 'Err' }, 1],
   ['fault', { fault: 'no answer' }, 1],
   ['relation', { relation: 'CheckResult_Type_BothWay' }, 1],
+  ['account', { account: 'Imported' }, 1],
   ['data', { data: {} }, 1],
   ['attempts', {}, 2],
 ])('items that differ in their %s are in groups of their own', (_what, differing, attempts) => {

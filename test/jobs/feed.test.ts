@@ -1,4 +1,5 @@
 /** Feeders beside each other on one Redis: whose chunks are ready, and who gets the calls. */
+import { randomBytes } from 'node:crypto';
 import { Worker } from 'bullmq';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { encodeChunk } from '../../src/domain/block.ts';
@@ -46,10 +47,14 @@ async function submit(priority: Priority, chunks = 1000): Promise<JobDescriptor>
 }
 
 /** A round of the feeder of a home with these jobs. */
-function round(home: readonly JobDescriptor[], only?: string): Promise<string | null> {
+function round(
+  home: readonly JobDescriptor[],
+  only?: string,
+  spoolFor: (job: JobDescriptor) => Spool = spoolWith,
+): Promise<string | null> {
   const spoolOf = async (id: string): Promise<Spool | null> => {
     const job = home.find((one) => one.id === id);
-    return job ? spoolWith(job) : null;
+    return job ? spoolFor(job) : null;
   };
   const log = createLog({ level: 'silent' });
   return feed({
@@ -138,3 +143,21 @@ test('what a cancelled job has left is settled before calls that others make', a
   await ledger.steer(cancelled.id, 'cancel', '');
   expect(await callsIn(3, [() => round([cancelled, other])])).toEqual(new Map([[cancelled.id, 30]]));
 }, 60_000);
+
+test('what a job has open is bounded by bytes too', async () => {
+  const job = await submit('normal');
+  // It deflates to no less than its bytes.
+  const block = encodeChunk(chunkOf('a', randomBytes(3 * 2 ** 20).toString('base64')));
+  const large = (): Spool => ({
+    ...spoolWith(job),
+    read: async (_first: number, count: number) => Array.from({ length: count }, () => block),
+  });
+  const most = 48 * 2 ** 20;
+  const full = Math.ceil(most / block.length);
+  expect(full).toBeLessThan(WINDOW);
+
+  await round([job], undefined, large);
+  expect(await ledger.feed(job, COMMAND, 0, [])).toMatchObject({ open: full, openBytes: full * block.length });
+  await round([job], undefined, large);
+  expect(await ledger.feed(job, COMMAND, 0, [])).toMatchObject({ open: full });
+});

@@ -35,6 +35,7 @@ export async function withSystem({ workers, simulator: options, env: more = {}, 
       CHAT_ADMIN: admin,
       CHAT_SECRET_KEY: key,
       CHAT_CALLS_PER_SECOND: String(options.limit),
+      ...ownSettings(),
       ...more,
     };
     const befriend = await openBefriend({ env: { ...env, LOG_LEVEL: 'error' } });
@@ -45,6 +46,11 @@ export async function withSystem({ workers, simulator: options, env: more = {}, 
   } finally {
     for (const end of ends.toReversed()) await end();
   }
+}
+
+/** Settings of befriend that whoever runs the bench wants to see at work. */
+function ownSettings() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => /^BEFRIEND_(?!HOME)/.test(name)));
 }
 
 /** Resolves when it works. */
