@@ -36,16 +36,22 @@ afterAll(async () => {
   await simulator.close();
 });
 
-function at(url: string): Workplace {
+type Finally = (act: () => Promise<void>) => void;
+
+function at(url: string, atEnd: Finally = onTestFinished): Workplace {
   const place = workplace(simulator, { REDIS_URL: url });
-  onTestFinished(() => place.remove());
+  atEnd(() => place.remove());
   return place;
 }
 
-async function endingAt(command: string, how: 'silent' | 'gone'): Promise<{ place: Workplace; proxy: RedisProxy }> {
+/** @param atEnd of the test itself, since several run at once: each waits for its own silence */
+async function endingAt(
+  { command, how }: { command: string; how: 'silent' | 'gone' },
+  atEnd: Finally,
+): Promise<{ place: Workplace; proxy: RedisProxy }> {
   const proxy = await redisProxy(port, command, how);
-  onTestFinished(() => proxy.close());
-  return { place: at(proxy.url), proxy };
+  atEnd(() => proxy.close());
+  return { place: at(proxy.url, atEnd), proxy };
 }
 
 const problemsIn = ({ stdout }: Finished): Finding[] =>
@@ -56,7 +62,7 @@ const okIn = ({ stdout }: Finished): string[] =>
 
 describe('doctor', () => {
   // CONFIG, TIME: what the server is. EVAL: the write check. ZREVRANGE: jobs. HMGET: the rate. EVALSHA: the backlog.
-  test.each([
+  test.concurrent.for([
     { command: 'CONFIG', how: 'silent', says: 'gave no answer for 5 s' },
     { command: 'TIME', how: 'gone', says: 'the connection broke and did not come back for 5 s' },
     { command: 'EVAL', how: 'silent', says: 'gave no answer for 5 s' },
@@ -64,18 +70,22 @@ describe('doctor', () => {
     { command: 'HMGET', how: 'gone', says: 'did not come back for 5 s' },
     { command: 'EVALSHA', how: 'silent', says: 'gave no answer for 5 s' },
     { command: 'EVALSHA', how: 'gone', says: 'did not come back for 5 s' },
-  ] as const)('Redis $how at $command: exit 4, and the API is looked at', { timeout: PATIENT }, async (wrong) => {
-    const { place } = await endingAt(wrong.command, wrong.how);
-    const finished = await place.run('doctor', '--json');
-    expect({ code: finished.code, stderr: finished.stderr }).toEqual({ code: 4, stderr: '' });
-    expect(problemsIn(finished)).toEqual([
-      { level: 'problem', area: 'redis', text: expect.stringContaining(wrong.says), advice: expect.any(String) },
-    ]);
-    expect(okIn(finished)).toEqual(expect.arrayContaining(['connection', 'clock']));
-  });
+  ] as const)(
+    'Redis $how at $command: exit 4, and the API is looked at',
+    { timeout: PATIENT },
+    async (wrong, { onTestFinished: atEnd }) => {
+      const { place } = await endingAt(wrong, atEnd);
+      const finished = await place.run('doctor', '--json');
+      expect({ code: finished.code, stderr: finished.stderr }).toEqual({ code: 4, stderr: '' });
+      expect(problemsIn(finished)).toEqual([
+        { level: 'problem', area: 'redis', text: expect.stringContaining(wrong.says), advice: expect.any(String) },
+      ]);
+      expect(okIn(finished)).toEqual(expect.arrayContaining(['connection', 'clock']));
+    },
+  );
 
   test.each(['CONFIG', 'EVAL', 'EVALSHA'])('the first Ctrl-C ends it while Redis is silent at %s', async (command) => {
-    const { place, proxy } = await endingAt(command, 'silent');
+    const { place, proxy } = await endingAt({ command, how: 'silent' }, onTestFinished);
     const { child, done } = place.start('doctor');
     await proxy.held;
     child.kill('SIGINT');
@@ -115,20 +125,24 @@ describe('doctor', () => {
 });
 
 describe('every command', () => {
-  test.each([
+  test.concurrent.for([
     { command: 'EVAL', how: 'gone', says: 'the connection broke and did not come back for 5 s' },
     { command: 'EVAL', how: 'silent', says: 'it took the connection and then gave no answer for 5 s' },
-  ] as const)('Redis $how at $command while it is opened: exit 4', { timeout: PATIENT }, async (wrong) => {
-    const { place, proxy } = await endingAt(wrong.command, wrong.how);
-    const { code, stdout, stderr } = await place.run('jobs');
-    expect({ code, stdout }).toEqual({ code: 4, stdout: '' });
-    expect(stderr.trimEnd().split('\n')).toEqual([
-      expect.stringMatching(`^befriend: Redis at ${proxy.url}/? cannot be used: ${wrong.says}\\. See whether`),
-    ]);
-  });
+  ] as const)(
+    'Redis $how at $command while it is opened: exit 4',
+    { timeout: PATIENT },
+    async (wrong, { onTestFinished: atEnd }) => {
+      const { place, proxy } = await endingAt(wrong, atEnd);
+      const { code, stdout, stderr } = await place.run('jobs');
+      expect({ code, stdout }).toEqual({ code: 4, stdout: '' });
+      expect(stderr.trimEnd().split('\n')).toEqual([
+        expect.stringMatching(`^befriend: Redis at ${proxy.url}/? cannot be used: ${wrong.says}\\. See whether`),
+      ]);
+    },
+  );
 
   test('a Redis that falls silent before the credentials are tried: exit 4', { timeout: PATIENT }, async () => {
-    const { place } = await endingAt('EVALSHA', 'silent');
+    const { place } = await endingAt({ command: 'EVALSHA', how: 'silent' }, onTestFinished);
     const { code, stdout, stderr } = await place.run('import', place.csv('rows.csv', [['a', 'b']]));
     expect({ code, stdout }).toEqual({ code: 4, stdout: '' });
     expect(stderr).toMatch(/^befriend: Redis answers no more, .*run the command again\.$/m);
