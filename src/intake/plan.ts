@@ -176,7 +176,7 @@ const MOST_ROUNDS = 8;
  * Moves edges to their other ends where that saves calls: those of an account's last call, if each of their other ends asks
  * anyway and has room in its own last call.
  */
-function improved(graph: Graph, given: Uint8Array, capacity: number): Plan {
+export function improved(graph: Graph, given: Uint8Array, capacity: number): Plan {
   const { accounts, u, v } = graph;
   const asks = given.slice();
   const { first, edges } = adjacency(graph);
