@@ -8,6 +8,16 @@ import type { Format } from './source.ts';
 import { Spellings } from './spellings.ts';
 import type { SpoolWriter } from './spool-writer.ts';
 
+export interface CutOptions {
+  rules: CutRules;
+  format: Format;
+  /** Only rows that have a mark before them. */
+  marked: boolean;
+  /** Duplicates are with the rejects already. */
+  duplicatesTold: boolean;
+  signal?: AbortSignal;
+}
+
 export interface CutResult {
   accounts: number;
   accepted: number;
@@ -16,18 +26,19 @@ export interface CutResult {
 }
 
 /**
- * Cuts the sorted rows (null: there are none) into the spool, and puts duplicates with the rejects. `marked`: only the
- * rows that have a mark before them.
+ * Cuts the sorted rows (null: there are none) into the spool, and puts duplicates with the rejects.
  */
 export async function cutRows(
   sorted: string | null,
   rejects: Rejects,
   spool: SpoolWriter,
-  { rules, format, marked, signal }: { rules: CutRules; format: Format; marked: boolean; signal?: AbortSignal },
+  { rules, format, marked, duplicatesTold, signal }: CutOptions,
 ): Promise<CutResult> {
   const cutter = new Cutter(rules, {
     chunk: (chunk, round) => spool.add(chunk, round),
-    duplicate: (line, first, from, to) => duplicateRow(rejects, format, line, first, from, to),
+    duplicate: (line, first, from, to) => {
+      if (!duplicatesTold) duplicateRow(rejects, format, line, first, from, to);
+    },
   });
   const quotas = Quotas.of(rules.operation);
   const spellings = new Spellings();

@@ -14,6 +14,8 @@ export interface PlanOptions {
   marked: boolean;
   /** Most memory for the graph. Bytes. */
   memoryBytes: number;
+  /** And for the engine, beyond that. In DuckDB's notation. */
+  engineMemory: string;
   sort: SortOptions;
   /** Somewhere to write what is sorted then. */
   scratch: string;
@@ -23,6 +25,8 @@ export interface PlanOptions {
 }
 
 export interface PlannedRows {
+  /** False: there were too many pairs for the engine too, and nothing was written. Duplicates are told all the same. */
+  isPlanned: boolean;
   /** Rows that count: each once. */
   accepted: number;
   duplicates: number;
@@ -38,7 +42,7 @@ export interface PlannedRows {
  * Chooses from which end each pair of accounts is asked, where an answer tells both directions, and writes the pairs to
  * `planned` as they are cut: `asked TAB peer TAB line TAB rows`, sorted. Rows come from `sorted`; duplicates are found on
  * the way. The plan is greedy (plan.ts) while the graph fits the memory; beyond, the better-connected end is asked, which
- * the engine finds out on disk.
+ * the engine finds out on disk, as far as its memory goes.
  */
 export async function planRows(sorted: string, planned: string, options: PlanOptions): Promise<PlannedRows> {
   const { capacity, sort, marked, scratch } = options;
@@ -50,13 +54,18 @@ export async function planRows(sorted: string, planned: string, options: PlanOpt
   const { accepted, duplicates, accounts, everyAccount } = rows;
   const told = { accepted, duplicates, accounts, everyAccount };
   if (edges.tooMany) {
-    await pairByDegree(sorted, planned, { ...sort, marked, capacity });
-    return { ...told, lowerBound: Math.ceil(accepted / 2 / capacity) };
+    const isPlanned = await pairByDegree(sorted, planned, {
+      ...sort,
+      memoryLimit: options.engineMemory,
+      marked,
+      capacity,
+    });
+    return { ...told, isPlanned, lowerBound: Math.ceil(accepted / 2 / capacity) };
   }
   const { graph, directions } = edges.graph();
   await writePairs(scratch, graph, directions, plan(graph, ownEnds(directions), capacity).asks, edges.names, options);
   await sortStage(scratch, planned, sort);
-  return { ...told, lowerBound: lowerBound(graph, capacity) };
+  return { ...told, isPlanned: true, lowerBound: lowerBound(graph, capacity) };
 }
 
 /** Rows sorted by from, to and line: what is there twice, and what asking each account would take. */

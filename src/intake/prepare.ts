@@ -41,6 +41,8 @@ export interface PrepareOptions {
   memoryLimit?: string;
   /** Of the plan's graph, bytes. Default 256 MB; beyond it the engine plans, with a simpler rule. */
   planBytes?: number;
+  /** Of the engine when it plans, in its notation. Default: that of the sort. */
+  planMemoryLimit?: string;
   /** Of the sort. Default: one a core. */
   threads?: number;
   signal?: AbortSignal;
@@ -66,6 +68,8 @@ export interface Prepared {
 const BODY_CAP = 512 * 1024;
 export const MEMORY_LIMIT = '256MB';
 const PLAN_BYTES = 256e6;
+const TOO_MANY_TO_PLAN =
+  'too many pairs to plan the calls in memory: every account in from is asked about its own rows';
 
 /**
  * Turns an input into a spool: reads and checks every row (rejects on the way), sorts, finds duplicates, cuts chunks,
@@ -141,20 +145,23 @@ async function prepareIn(stageRows: Stager, options: PrepareOptions): Promise<Pr
             rows: valid,
             marked,
             memoryBytes: options.planBytes ?? PLAN_BYTES,
+            engineMemory: options.planMemoryLimit ?? sort.memoryLimit,
             sort,
             scratch: files.pairs,
             duplicate: (line, first, from, to) => duplicateRow(rejects, format, line, first, from, to),
             flush: () => rejects.flush(),
           })
         : null;
-    const path = planned === null ? files.sorted : files.planned;
-    const pieces = await cutRows(valid > 0 ? path : null, rejects, spool, {
+    const turned = planned?.isPlanned === true;
+    const pieces = await cutRows(valid > 0 ? (turned ? files.planned : files.sorted) : null, rejects, spool, {
       rules,
       format,
-      marked: marked && planned === null,
+      marked: marked && !turned,
+      duplicatesTold: planned !== null,
       signal,
     });
     const cut = { ...pieces, ...planned };
+    if (planned !== null && !turned) cut.warnings.push(TOO_MANY_TO_PLAN);
     if (read.marked && cut.accepted !== read.rows) throw missesRows(read.rows, cut.accepted);
     await rejects.close();
     // Invalid rows were written in the order of their lines; duplicates turn up in the order of the sort.

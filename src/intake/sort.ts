@@ -27,9 +27,24 @@ export async function sortStage(input: string, output: string, options: SortOpti
 /**
  * Pairs of accounts from rows sorted by `sortStage`: each pair once, asked from the end that has more pairs (where both have
  * as many, the smaller id by its bytes), with the rows that it stands for; or, where that takes more calls, from an end that a
- * row of it begins at. Sorted by who is asked.
+ * row of it begins at. Sorted by who is asked. Joins take memory that does not all go to disk.
+ * @returns false when there are too many pairs for the memory
  */
 export async function pairByDegree(
+  input: string,
+  output: string,
+  options: SortOptions & { marked: boolean; capacity: number },
+): Promise<boolean> {
+  try {
+    await writePairs(input, output, options);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && /out of memory/i.test(error.message)) return false;
+    throw error;
+  }
+}
+
+async function writePairs(
   input: string,
   output: string,
   { marked, capacity, ...options }: SortOptions & { marked: boolean; capacity: number },

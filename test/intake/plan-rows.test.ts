@@ -93,6 +93,23 @@ test('a graph that grows beyond the memory is planned by the engine all the same
   expectPlan(rows, await planned(rows, { planBytes: 200 * 36 + 20 * 180 }));
 });
 
+test('too many pairs for the engine too: every from is asked about its own rows, duplicates are told once, and it is said', async () => {
+  const rows: Row[] = [
+    ['a', 'h'],
+    ['b', 'h'],
+    ['h', 'a'],
+    ['a', 'h'],
+  ];
+  const { prepared, chunks } = await planned(rows, { planBytes: 0, planMemoryLimit: '1MB' });
+  expect(chunks.map(({ from }) => from)).toEqual(['a', 'b', 'h']);
+  expect(prepared).toMatchObject({
+    totals: { accepted: 3, duplicate: 1 },
+    rejects: { count: 1 },
+    plan: { everyAccount: 3 },
+    warnings: [expect.stringContaining('too many pairs to plan')],
+  });
+});
+
 test('duplicates are rejects with the line of the first; a row and its opposite are two', async () => {
   const { prepared, chunks } = await planned([
     ['a', 'b'],
