@@ -77,6 +77,12 @@ async function runIntoIt(of: JobInHome): Promise<string> {
   }
 }
 
+/** Until it is the group that holds feed back, and no longer the recorder, which may be behind on a busy machine. */
+async function runIntoGroup(of: JobInHome): Promise<void> {
+  const why = `durable group books does not acknowledge those of job ${of.job.id}`;
+  await until(async () => (await runIntoIt(of)).includes(why));
+}
+
 /** Feeds and settles until feed adds again what it held back, and then to the end. */
 async function runToItsEnd(of: JobInHome): Promise<void> {
   await until(async () => {
@@ -108,7 +114,7 @@ test('a durable group that does not acknowledge: feed stops, and goes on when it
   await groups.join(group, null);
   const of = await submitted();
   await bench.start();
-  expect(await runIntoIt(of)).toMatch(new RegExp(`durable group books does not acknowledge those of job ${of.job.id}`));
+  await runIntoGroup(of);
   // Read is not acknowledged.
   await groups.take(of.job.id, group, 'one', 60_000);
   expect(await round(of)).not.toBeNull();
@@ -117,7 +123,7 @@ test('a durable group that does not acknowledge: feed stops, and goes on when it
   await groups.caughtUp(of.job.id, group, '0-0', last);
   await until(async () => (await round(of)) === null);
 
-  expect(await runIntoIt(of)).toMatch(/durable group books/);
+  await runIntoGroup(of);
   await groups.leave(group);
   await runToItsEnd(of);
   await bench.finished(of);
