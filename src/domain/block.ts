@@ -15,7 +15,11 @@ const MAX_INFLATED = 64 * 1024 * 1024;
 
 /** A chunk as one block of a spool: deflate-raw of its JSON. */
 export function encodeChunk(chunk: Chunk): Buffer {
-  const json = Buffer.from(JSON.stringify(chunk));
+  return packJson(Buffer.from(JSON.stringify(chunk)));
+}
+
+/** The block of a chunk's JSON. */
+export function packJson(json: Buffer): Buffer {
   return json.length < STORED_BELOW ? storedBlock(json) : deflateRawSync(json, DEFLATE);
 }
 

@@ -6,7 +6,7 @@ import { AppendFile } from './append-file.ts';
 import { workError } from './error.ts';
 import { MEMORY_LIMIT } from './prepare.ts';
 import { publishFile } from './publish.ts';
-import { sortAccounts, sortMentions, type SortOptions } from './sort.ts';
+import { sortLines, sortMentions, type SortOptions } from './sort.ts';
 import { openSpool } from './spool.ts';
 
 /** The accounts that the rows of a spool name, as from or as to. Its files are in a scratch folder until `remove`. */
@@ -56,7 +56,7 @@ export async function accountsOfSpool(dir: string, work: string, options: Accoun
       async writeMissing(missing, path) {
         try {
           const found = await writeLines(file('missing'), missing);
-          if (found > 0) await sortAccounts(file('missing'), file('missing.sorted'), sort);
+          if (found > 0) await sortLines(file('missing'), file('missing.sorted'), sort);
           const touched =
             found > 0 ? await rowsTouched(file('mentions.sorted'), file('missing.sorted'), rows, signal) : 0;
           await publishFile(found > 0 ? file('missing.sorted') : null, path);

@@ -7,6 +7,7 @@ import type { Rejects } from './rejects.ts';
 import type { Format } from './source.ts';
 import { Spellings } from './spellings.ts';
 import type { SpoolWriter } from './spool-writer.ts';
+import { lineOf } from './stage.ts';
 
 export interface CutOptions {
   rules: CutRules;
@@ -76,7 +77,7 @@ export async function readSorted(
   }
 }
 
-/** Takes whole lines `from TAB to TAB line TAB fields`; returns what is left. */
+/** Takes whole lines `from TAB to TAB place TAB fields`; returns what is left. */
 function takeLines(text: string, take: TakesRow): string {
   let at = 0;
   for (;;) {
@@ -88,7 +89,7 @@ function takeLines(text: string, take: TakesRow): string {
     const extra = fieldsAt === end ? null : (JSON.parse(text.slice(fieldsAt, end)) as Fields | RowDirection);
     const [fields, rows] = typeof extra === 'string' ? [null, extra] : [extra, undefined];
     take(
-      Number(text.slice(lineAt, fieldsAt - 1)),
+      lineOf(text.slice(lineAt, fieldsAt - 1)),
       text.slice(at, toAt - 1),
       text.slice(toAt, lineAt - 1),
       fields,

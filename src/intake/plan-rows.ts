@@ -2,7 +2,7 @@ import type { RowDirection } from '../domain/chunk.ts';
 import { markedOnly } from './again.ts';
 import { readSorted } from './cut-rows.ts';
 import { BY_U, BY_V, type Graph, lowerBound, plan } from './plan.ts';
-import { pairByDegree, type SortOptions, sortStage } from './sort.ts';
+import { pairByDegree, sortLines, type SortOptions } from './sort.ts';
 import { Stage } from './stage.ts';
 
 export interface PlanOptions {
@@ -64,7 +64,7 @@ export async function planRows(sorted: string, planned: string, options: PlanOpt
   }
   const { graph, directions } = edges.graph();
   await writePairs(scratch, graph, directions, plan(graph, ownEnds(directions), capacity).asks, edges.names, options);
-  await sortStage(scratch, planned, sort);
+  await sortLines(scratch, planned, sort);
   return { ...told, isPlanned: true, lowerBound: lowerBound(graph, capacity) };
 }
 

@@ -14,7 +14,7 @@ import { checkRejectsPath, publishRejects } from './publish.ts';
 import { BlockReader, readBlocks } from './reader.ts';
 import { Rejects, type RejectSummary } from './rejects.ts';
 import { RowSink } from './sink.ts';
-import { sortRejects, sortStage, type SortOptions } from './sort.ts';
+import { sortLines, sortRejects, type SortOptions } from './sort.ts';
 import { type Format, openSource, type OpenSource, type Source } from './source.ts';
 import { discardSpool, hasSpool } from './spool.ts';
 import { SPOOL_VERSION, spoolPaths, strideOf } from './spool-file.ts';
@@ -134,7 +134,7 @@ async function prepareIn(stageRows: Stager, options: PrepareOptions): Promise<Pr
     const read = await stageRows(files.stage, rejects);
     const invalid = rejects.count;
     const valid = read.rows - invalid;
-    if (valid > 0) await sortStage(files.stage, files.sorted, sort);
+    if (valid > 0) await sortLines(files.stage, files.sorted, sort);
     await rm(files.stage);
     const rules = { operation, options: options.options, bodyCapBytes: options.bodyCapBytes ?? BODY_CAP };
     const { format, marked } = read;

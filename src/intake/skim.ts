@@ -4,12 +4,11 @@ import { MAX_ID } from './row.ts';
 import type { RowSink } from './sink.ts';
 
 const QUOTE = 34;
-const LETTER_A = 97;
-const LETTER_F = 102;
-const LETTER_T = 116;
-const LETTER_U = 117;
-/** Of `to`, `from`, `userid`, `account`, `to_account` and `from_account`. */
-const NAME_LENGTHS = new Set([2, 4, 6, 7, 10, 12]);
+/** By the first letter of a name of ids and its length, its last letter. */
+const LAST_LETTERS: Record<number, Record<number, number>> = {};
+for (const name of ['to', 'from', 'userid', 'account', 'to_account', 'from_account']) {
+  (LAST_LETTERS[name.charCodeAt(0)] ??= {})[name.length] = name.charCodeAt(name.length - 1);
+}
 
 /** Takes whole lines from `at` on, as long as they are plainly right; returns the start of the first that is not. */
 export type Skimmer = (block: Buffer, at: number, cursor: Cursor) => number;
@@ -89,11 +88,10 @@ function classesOf(comma: number, looseIds: boolean): Uint8Array {
   return classes;
 }
 
-/** Whether a cell names a column of ids. Nearly always decided by its first letter and its length. */
+/** Whether a cell names a column of ids. Nearly always decided by its first letter, its length and its last letter. */
 function mayName(block: Buffer, start: number, end: number): boolean {
-  const first = (block[start] as number) | 0x20;
-  if (first !== LETTER_F && first !== LETTER_T && first !== LETTER_A && first !== LETTER_U) return false;
-  if (!NAME_LENGTHS.has(end - start)) return false;
+  const last = LAST_LETTERS[(block[start] as number) | 0x20]?.[end - start];
+  if (last === undefined || last !== ((block[end - 1] as number) | 0x20)) return false;
   const kind = columnNamed(block.toString('latin1', start, end))?.kind;
   return kind === 'from' || kind === 'to' || kind === 'account';
 }

@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import * as fc from 'fast-check';
+import { afterAll, expect, it } from 'vitest';
+import { lineOf, placeOf, Stage } from '../../src/intake/stage.ts';
+import { makeFolder, optionsFor, readChunks } from './support.ts';
+
+const folder = makeFolder();
+afterAll(() => folder.remove());
+
+/** As built: only there a thread packs chunks. */
+const built = fileURLToPath(new URL('../../dist/src/intake/prepare.js', import.meta.url));
+
+it('chunks of many batches are packed beside the cutting, in their order, and hold every row', async () => {
+  const { prepare } = (await import(built)) as typeof import('../../src/intake/prepare.ts');
+  const base = folder.next();
+  const path = `${base}.csv`;
+  // 150,000 rows, 5 MB of JSON, a hub with many chunks among small accounts; every row once, in no order.
+  const rows = Array.from({ length: 150_000 }, (_, n) => {
+    const k = (n * 7919) % 150_000;
+    return k < 2500 ? `hub,f${k}` : `u${Math.floor(k / 37)},f${k % 37}`;
+  });
+  writeFileSync(path, `from,to\n${rows.join('\n')}\n`);
+  const options = optionsFor(base, { operation: 'import', threads: 2 });
+  const { totals } = await prepare({ kind: 'file', path }, options);
+  expect(totals).toEqual({ rows: 150_000, invalid: 0, duplicate: 0, accepted: 150_000 });
+  const chunks = await readChunks(options.dir);
+  const found = chunks.flatMap(({ from, items }) => items.map(({ to }) => `${from},${to}`));
+  const digest = (lines: string[]) => createHash('sha256').update(lines.toSorted().join('\n')).digest('hex');
+  expect(digest(found)).toBe(digest(rows));
+  const ofHub = chunks.flatMap(({ from }, n) => (from === 'hub' ? [n] : []));
+  expect(ofHub).toHaveLength(Math.ceil(2500 / options.operation.itemsPerCall));
+  expect(chunks.slice(ofHub[1]).map(({ from }) => from)).toEqual(ofHub.slice(1).map(() => 'hub'));
+});
+
+it('places are ordered by their bytes as lines are by number, and give the line back', () => {
+  const line = fc.oneof(fc.nat(), fc.maxSafeNat(), fc.constantFrom(9, 10, 99, 100, 2 ** 31 - 1, 2 ** 31, 2 ** 32));
+  fc.assert(
+    fc.property(line, line, (a, b) => {
+      expect(lineOf(placeOf(a))).toBe(a);
+      expect(placeOf(a) < placeOf(b)).toBe(a < b);
+    }),
+  );
+});
+
+it('a line is staged under its number whatever that is, counted up or not', async () => {
+  const path = folder.next();
+  const stage = await Stage.create(path);
+  const pair = Buffer.from('a,b');
+  const lines = [1, 2, 9, 10, 11, 99, 100, 90_000_000, 99_999_999, 100_000_000, 2 ** 31 - 1, 2 ** 31, 2 ** 32 + 1];
+  for (const line of lines) stage.pair(line, pair, 0, 1, 2, 3);
+  await stage.close();
+  const staged = readFileSync(path, 'utf8').trimEnd().split('\n');
+  expect(staged.map((text) => lineOf(text.split('\t')[2] as string))).toEqual(lines);
+});
