@@ -28,8 +28,12 @@ export async function deliver(
  * Looks before anything is read or sent whether the outputs can be written where they are wanted.
  * @throws UsageError when one is the input, both are one, or a folder cannot be written
  */
-export async function checkTargets(input: string | null, targets: { name: string; path: string }[]): Promise<void> {
-  const seen = new Map<string, string>(input === null ? [] : [[await realPath(input), 'the input']]);
+export async function checkTargets(
+  inputs: readonly string[],
+  targets: { name: string; path: string }[],
+): Promise<void> {
+  const seen = new Map<string, string>();
+  for (const input of inputs) seen.set(await realPath(input), 'the input');
   for (const { name, path } of targets) {
     const real = await realPath(path);
     const taken = seen.get(real);

@@ -43,7 +43,7 @@ async function demo({ accounts, faults }: { accounts: number; faults: string }):
   try {
     for (const operation of ['import', 'check'] as const) {
       const out = join(folder, `${operation}.results.jsonl`);
-      const code = await runOperation(operation, graph, { out, priority: 'normal', steps: false });
+      const code = await runOperation(operation, [graph], { out, priority: 'normal', steps: false });
       if (code !== EXIT.ok && code !== EXIT.rowsFailed) return code;
       const verified = await compare(simulator.baseUrl, operation, out);
       process.stdout.write(`${verified.text}\n\n`);

@@ -54,8 +54,9 @@ const ABOUT: Record<OperationName, About> = {
 };
 
 const FILE: Record<Operation['rows'], string> = {
-  pairs: 'CSV, TSV or JSON lines with columns from,to; .gz too; - reads stdin',
-  accounts: 'CSV, TSV or JSON lines with a column account (or from), or an id a line; .gz too; - reads stdin',
+  pairs: 'CSV, TSV or JSON lines with columns from,to; .gz too; several, or patterns in quotes; - reads stdin',
+  accounts:
+    'CSV, TSV or JSON lines with a column account (or from), or an id a line; .gz too; several, or patterns in quotes; - reads stdin',
 };
 
 /** `befriend import FILE`, `befriend accounts check FILE`: the whole job in one process. */
@@ -65,7 +66,7 @@ export function operationCommand(operation: OperationName, exit: (code: number) 
   const { text, more, example: own } = ABOUT[operation];
   const command = new Command(words.at(-1))
     .description(text)
-    .addArgument(new Argument('<file>', FILE[rows]))
+    .addArgument(new Argument('<files...>', FILE[rows]))
     .option('--out <file>', 'results, one JSON line a row; - for stdout (default: <file>.<job>.results.jsonl)')
     .option('--rejects <file>', 'rows not accepted, with line and reason; - for stdout (default: <file>.rejects.jsonl)')
     .option('--dry-run', 'read and validate only: rows, rejects, calls, time at the limit')
@@ -89,7 +90,7 @@ export function operationCommand(operation: OperationName, exit: (code: number) 
   const example = `befriend ${words.join(' ')} ${rows === 'accounts' ? 'accounts.txt' : 'friends.csv'}`;
   const examples = `Examples:\n  ${example} --dry-run    # sends nothing\n  ${example}${own === undefined ? '' : `\n  ${example}${own}`}`;
   command.addHelpText('after', `\n${more === undefined ? '' : `${fold(more, 79)}\n\n`}${examples}`);
-  return command.action(async (file: string, flags: Flags) => exit(await runOperation(operation, file, flags)));
+  return command.action(async (files: string[], flags: Flags) => exit(await runOperation(operation, files, flags)));
 }
 
 /** Options that not every operation has. */

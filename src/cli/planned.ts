@@ -105,7 +105,7 @@ function lookupLines({ operation: name, options, calls }: PlannedReport, { readA
 function rejectLines({ byReason }: RejectSummary): string[] {
   if (byReason.length === 0) return [];
   const lines = byReason.flatMap(({ reason, count: rows, examples }) => {
-    const at = examples.map(({ line }) => `line ${count(line)}`);
+    const at = examples.map(({ file, line }) => `${file === undefined ? '' : `${file} `}line ${count(line)}`);
     const width = Math.max(...at.map(({ length }) => length));
     return [
       `    ${count(rows)} × ${reason}`,

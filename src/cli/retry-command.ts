@@ -49,7 +49,7 @@ async function retry(id: string, flags: Flags): Promise<number> {
   try {
     const target = out ?? `${id}.results.jsonl`;
     await checkTargets(
-      null,
+      [],
       target === '-' ? [] : [{ name: out === undefined ? 'the results file' : '--out', path: target }],
     );
     return await (flags.detach ? detach(run) : runHere(run));

@@ -5,7 +5,8 @@ import type { Config } from '../config.ts';
 import type { Priority } from '../domain/job.ts';
 import type { OperationName, OperationOptions } from '../domain/operation.ts';
 import type { Prepared } from '../intake/prepare.ts';
-import { checkFile, type Source } from '../intake/source.ts';
+import { fileNames } from '../intake/file-names.ts';
+import { checkFile, pathsOf, type Source } from '../intake/source.ts';
 import type { Submission } from '../jobs/submit.ts';
 import {
   type CliContext,
@@ -60,12 +61,14 @@ function needOf({ dryRun: dry, preflight: checks, detach: detached }: Flags): Ne
 }
 
 /** Runs one operation command. @returns the exit code */
-export async function runOperation(operation: OperationName, file: string, flags: Flags): Promise<number> {
+export async function runOperation(operation: OperationName, given: readonly string[], flags: Flags): Promise<number> {
   checkCall(flags, needOf(flags));
-  const base = file === '-' ? 'stdin' : file;
+  if (given.length > 1 && given.includes('-'))
+    throw new UsageError('- is stdin, and is read alone: leave the files out.');
+  const files = given[0] === '-' ? [] : await fileNames(given);
+  const base = baseOf(files);
   const { signal, release } = onInterrupt();
-  const source: Source =
-    file === '-' ? { kind: 'stdin', stream: process.stdin } : { kind: 'file', path: resolve(file) };
+  const source = sourceOf(files);
   const asked = submissionOf(operation, flags);
   const progress = openProgress(process.stderr, () => performance.now());
   const run: Run = {
@@ -78,7 +81,8 @@ export async function runOperation(operation: OperationName, file: string, flags
     outOf: ({ id }) => `${base}.${id}.results.jsonl`,
     rejects: flags.rejects ?? `${base}.rejects.jsonl`,
     called: {
-      ...(file !== '-' && { rows: `${quoted(file)}${flags.looseIds ? ' --loose-ids' : ''}` }),
+      ...(files.length > 0 &&
+        given.length <= FEW && { rows: `${given.map(quoted).join(' ')}${flags.looseIds ? ' --loose-ids' : ''}` }),
       fresh: flags.new,
     },
     flags,
@@ -87,8 +91,8 @@ export async function runOperation(operation: OperationName, file: string, flags
   };
   try {
     // First of all: a mistyped path should be called that, whatever else is wrong with its folder.
-    if (file !== '-') await checkFile(file);
-    await checkTargets(file === '-' ? null : file, [
+    for (const file of files) await checkFile(file);
+    await checkTargets(files, [
       ...(flags.out !== undefined && flags.out !== '-' ? [{ name: '--out', path: flags.out }] : []),
       ...(run.rejects === '-'
         ? []
@@ -102,6 +106,21 @@ export async function runOperation(operation: OperationName, file: string, flags
     run.progress.end();
     release();
   }
+}
+
+/** More names than these are not said again in what to type next. */
+const FEW = 3;
+
+/** What the outputs are named after: the first file, and how many more there are. */
+function baseOf(files: readonly string[]): string {
+  const [first = 'stdin'] = files;
+  return files.length > 1 ? `${first}+${files.length - 1}` : first;
+}
+
+function sourceOf(files: readonly string[]): Source {
+  const [first] = files;
+  if (first === undefined) return { kind: 'stdin', stream: process.stdin };
+  return files.length === 1 ? { kind: 'file', path: resolve(first) } : { kind: 'files', paths: files };
 }
 
 function submissionOf(operation: OperationName, flags: Flags): Submission {
@@ -206,6 +225,7 @@ async function planRows(
 }
 
 async function reading(progress: Progress, source: Source) {
-  const size = source.kind === 'file' ? await stat(source.path).catch(() => null) : null;
-  return (taken: { rows: number; bytes: number }) => progress.show(readingLine(taken, size?.size ?? null));
+  let size = 0;
+  for (const path of pathsOf(source)) size += (await stat(path).catch(() => null))?.size ?? 0;
+  return (taken: { rows: number; bytes: number }) => progress.show(readingLine(taken, size || null));
 }

@@ -4,14 +4,12 @@ import { markedOnly, type TakesRow } from './again.ts';
 import { Cutter, type CutRules } from './cut.ts';
 import { Quotas } from './quotas.ts';
 import type { Rejects } from './rejects.ts';
-import type { Format } from './source.ts';
 import { Spellings } from './spellings.ts';
 import type { SpoolWriter } from './spool-writer.ts';
 import { lineOf } from './stage.ts';
 
 export interface CutOptions {
   rules: CutRules;
-  format: Format;
   /** Only rows that have a mark before them. */
   marked: boolean;
   /** Duplicates are with the rejects already. */
@@ -33,12 +31,12 @@ export async function cutRows(
   sorted: string | null,
   rejects: Rejects,
   spool: SpoolWriter,
-  { rules, format, marked, duplicatesTold, signal }: CutOptions,
+  { rules, marked, duplicatesTold, signal }: CutOptions,
 ): Promise<CutResult> {
   const cutter = new Cutter(rules, {
     chunk: (chunk, round) => spool.add(chunk, round),
     duplicate: (line, first, from, to) => {
-      if (!duplicatesTold) duplicateRow(rejects, format, line, first, from, to);
+      if (!duplicatesTold) rejects.duplicate(line, first, from, to);
     },
   });
   const quotas = Quotas.of(rules.operation);
@@ -97,26 +95,4 @@ function takeLines(text: string, take: TakesRow): string {
     );
     at = end + 1;
   }
-}
-
-/** `first`: the line that the row is the same as. */
-export function duplicateRow(
-  rejects: Rejects,
-  format: Format,
-  line: number,
-  first: number,
-  from: string | null,
-  to: string,
-): void {
-  rejects.add(line, `duplicate of line ${first}`, textOf(format, from, to));
-}
-
-/**
- * What the rejects file shows of a duplicate: the pair or account, as the input's format writes it. The line itself was not kept;
- * its other columns stand in the input.
- */
-function textOf(format: Format, from: string | null, to: string): string {
-  if (format === 'jsonl') return JSON.stringify(from === null ? { account: to } : { from, to });
-  if (from === null) return to;
-  return `${from}${format === 'tsv' ? '\t' : ','}${to}`;
 }

@@ -6,7 +6,8 @@ import { PRIVATE_FOLDER } from '../private.ts';
 import { type Again, stageAgain } from './again.ts';
 import { ColumnNames } from './columns.ts';
 import { CsvParser } from './csv.ts';
-import { cutRows, duplicateRow } from './cut-rows.ts';
+import { cutRows } from './cut-rows.ts';
+import { combined } from './digest.ts';
 import { IntakeError, workError } from './error.ts';
 import { JsonlParser } from './jsonl.ts';
 import { planRows } from './plan-rows.ts';
@@ -15,7 +16,16 @@ import { BlockReader, readBlocks } from './reader.ts';
 import { Rejects, type RejectSummary } from './rejects.ts';
 import { RowSink } from './sink.ts';
 import { sortLines, sortRejects, type SortOptions } from './sort.ts';
-import { type Format, openSource, type OpenSource, type Source } from './source.ts';
+import {
+  checkFile,
+  nameOf,
+  openSource,
+  type OpenSource,
+  partsOf,
+  pathsOf,
+  type SingleSource,
+  type Source,
+} from './source.ts';
 import { discardSpool, hasSpool } from './spool.ts';
 import { SPOOL_VERSION, spoolPaths, strideOf } from './spool-file.ts';
 import { SpoolWriter } from './spool-writer.ts';
@@ -88,7 +98,8 @@ export async function prepare(origin: Origin, given: PrepareOptions): Promise<Pr
     await mkdir(spoolPaths(dir).work, { recursive: true, mode: PRIVATE_FOLDER });
     if (origin.kind === 'again') return await prepareIn(stagerOfAgain(origin, options), options);
     await checkRejectsPath(options.rejectsPath, origin);
-    return await prepareIn(stagerOfInput(await openSource(origin, signal), options), options);
+    for (const path of pathsOf(origin)) await checkFile(path);
+    return await prepareIn(stagerOfInput(origin, options), options);
   } catch (error) {
     await discardSpool(dir).catch(() => {});
     throw workError(dir, signal, error);
@@ -101,7 +112,6 @@ interface Staged {
   rows: number;
   /** Only rows with a mark count. */
   marked: boolean;
-  format: Format;
   digest: string;
   warnings: string[];
 }
@@ -137,7 +147,7 @@ async function prepareIn(stageRows: Stager, options: PrepareOptions): Promise<Pr
     if (valid > 0) await sortLines(files.stage, files.sorted, sort);
     await rm(files.stage);
     const rules = { operation, options: options.options, bodyCapBytes: options.bodyCapBytes ?? BODY_CAP };
-    const { format, marked } = read;
+    const { marked } = read;
     const planned =
       valid > 0 && operation.tellsBothWays(options.options)
         ? await planRows(files.sorted, files.planned, {
@@ -148,14 +158,13 @@ async function prepareIn(stageRows: Stager, options: PrepareOptions): Promise<Pr
             engineMemory: options.planMemoryLimit ?? sort.memoryLimit,
             sort,
             scratch: files.pairs,
-            duplicate: (line, first, from, to) => duplicateRow(rejects, format, line, first, from, to),
+            duplicate: (line, first, from, to) => rejects.duplicate(line, first, from, to),
             flush: () => rejects.flush(),
           })
         : null;
     const turned = planned?.isPlanned === true;
     const pieces = await cutRows(valid > 0 ? (turned ? files.planned : files.sorted) : null, rejects, spool, {
       rules,
-      format,
       marked: marked && !turned,
       duplicatesTold: planned !== null,
       signal,
@@ -164,8 +173,7 @@ async function prepareIn(stageRows: Stager, options: PrepareOptions): Promise<Pr
     if (planned !== null && !turned) cut.warnings.push(TOO_MANY_TO_PLAN);
     if (read.marked && cut.accepted !== read.rows) throw missesRows(read.rows, cut.accepted);
     await rejects.close();
-    // Invalid rows were written in the order of their lines; duplicates turn up in the order of the sort.
-    if (cut.duplicates > 0) await sortRejects(files.rejects, files.rejectsSorted, sort);
+    if (rejects.count > 0) await sortRejects(files.rejects, files.rejectsSorted, sort);
     const totals = { rows: read.rows, invalid, duplicate: cut.duplicates, accepted: cut.accepted };
     const result = {
       totals,
@@ -176,8 +184,7 @@ async function prepareIn(stageRows: Stager, options: PrepareOptions): Promise<Pr
       warnings: read.marked ? [] : [...read.warnings, ...cut.warnings],
       rejects: rejects.summary(),
     };
-    const written = cut.duplicates > 0 ? files.rejectsSorted : files.rejects;
-    await publishRejects(rejects.count > 0 ? written : null, options.rejectsPath);
+    await publishRejects(rejects.count > 0 ? files.rejectsSorted : null, options.rejectsPath);
     signal?.throwIfAborted();
     await rm(work, { recursive: true, force: true });
     await spool.commit({
@@ -195,24 +202,75 @@ async function prepareIn(stageRows: Stager, options: PrepareOptions): Promise<Pr
   }
 }
 
-function stagerOfInput(input: OpenSource, options: PrepareOptions): Stager {
+function stagerOfInput(source: Source, options: PrepareOptions): Stager {
   return async (stagePath, rejects) => {
-    const read = await readRows(input, stagePath, rejects, options);
-    const warnings = [...nothingAccepted(input, read.rows, rejects.count), ...read.warnings];
-    return { ...read, warnings, marked: false, format: input.format, digest: input.digest() };
+    const stage = await Stage.create(stagePath);
+    try {
+      const read = await readParts(source, stage, rejects, options);
+      return { rows: stage.rows + rejects.count, marked: false, ...read };
+    } finally {
+      await stage.close();
+    }
   };
 }
 
-/** An input without an acceptable row is most likely the wrong one, or a command before the pipe has failed. */
-function nothingAccepted(input: OpenSource, rows: number, invalid: number): string[] {
+/** Reads the parts of an input one after the other: valid rows to the stage, the others to the rejects. */
+async function readParts(
+  source: Source,
+  stage: Stage,
+  rejects: Rejects,
+  options: PrepareOptions,
+): Promise<Pick<Staged, 'digest' | 'warnings'>> {
+  const { operation, looseIds = false, signal, onProgress } = options;
+  const sink = new RowSink({ operation, looseIds }, stage, rejects);
+  const names = new ColumnNames(operation);
+  const parts = partsOf(source);
+  const read = { lines: 0, bytes: 0, digests: [] as string[], warnings: [] as string[] };
+  for (const part of parts) {
+    const input = await openSource(part, signal);
+    rejects.places.begin(parts.length > 1 ? input.name : null, input.format, read.lines);
+    const { lines, warnings } = await readPart(input, names, sink, async () => {
+      signal?.throwIfAborted();
+      await stage.flush();
+      await rejects.flush();
+      onProgress?.({ bytes: read.bytes + input.taken(), rows: sink.rows });
+    });
+    read.lines += lines;
+    read.bytes += input.taken();
+    read.digests.push(input.digest());
+    read.warnings.push(...warnings.map((warning) => (parts.length > 1 ? `${input.name}: ${warning}` : warning)));
+  }
+  const what = parts.length > 1 ? `each of ${parts.length} files` : nameOf(parts[0] as SingleSource);
+  const nothing = nothingAccepted(what, read.bytes, sink.rows, rejects.count);
+  return { digest: combined(read.digests), warnings: [...nothing, ...read.warnings, ...names.warnings()] };
+}
+
+/** @returns the number of its lines, and what is worth saying */
+async function readPart(
+  input: OpenSource,
+  names: ColumnNames,
+  sink: RowSink,
+  afterBlock: () => Promise<void>,
+): Promise<{ lines: number; warnings: string[] }> {
+  const parser =
+    input.format === 'jsonl' ? new JsonlParser(names, sink) : new CsvParser(input.name, input.delimiter, names, sink);
+  await readBlocks(input.bytes, new BlockReader(parser), afterBlock);
+  return { lines: parser.cursor.line, warnings: parser instanceof CsvParser ? parser.warnings : [] };
+}
+
+/**
+ * An input without an acceptable row is most likely the wrong one, or a command before the pipe has failed.
+ * @param bytes how many it had
+ */
+function nothingAccepted(name: string, bytes: number, rows: number, invalid: number): string[] {
   if (rows > invalid) return [];
   if (rows > 0) {
     const whole = rows === 1 ? 'the only one was' : `all ${rows.toLocaleString('en-US')} were`;
     return [`0 rows accepted: ${whole} rejected, see the reasons in the rejects file`];
   }
-  if (input.name === 'rows') return ['0 rows: none were given'];
-  if (input.taken() > 0) return [`0 rows: ${input.name} holds at most a header and empty lines`];
-  if (input.name !== 'stdin') return [`0 rows: ${input.name} is empty`];
+  if (name === 'rows') return ['0 rows: none were given'];
+  if (bytes > 0) return [`0 rows: ${name} holds at most a header and empty lines`];
+  if (name !== 'stdin') return [`0 rows: ${name} is empty`];
   return ['0 rows: nothing came from stdin. If a command was to write it, see whether that failed'];
 }
 
@@ -220,7 +278,7 @@ function nothingAccepted(input: OpenSource, rows: number, invalid: number): stri
 function stagerOfAgain(again: Again, { signal, onProgress }: PrepareOptions): Stager {
   return async (stagePath) => {
     const rows = await stageAgain(again, stagePath, signal, onProgress);
-    return { rows, marked: true, format: 'jsonl', digest: '', warnings: [] };
+    return { rows, marked: true, digest: '', warnings: [] };
   };
 }
 
@@ -230,30 +288,4 @@ function missesRows(chosen: number, found: number): IntakeError {
     `${chosen} rows of the job's results are to run again, and ${found} of them are in its spool: the two files do ` +
       'not belong together. Nothing was accepted; prepare the input again',
   );
-}
-
-/** Reads the whole input: valid rows to the stage, the others to the rejects. */
-async function readRows(
-  input: OpenSource,
-  stagePath: string,
-  rejects: Rejects,
-  { operation, looseIds = false, signal, onProgress }: PrepareOptions,
-): Promise<{ rows: number; warnings: string[] }> {
-  const stage = await Stage.create(stagePath);
-  try {
-    const sink = new RowSink({ operation, looseIds }, stage, rejects);
-    const names = new ColumnNames(operation);
-    const parser =
-      input.format === 'jsonl' ? new JsonlParser(names, sink) : new CsvParser(input.name, input.delimiter, names, sink);
-    await readBlocks(input.bytes, new BlockReader(parser), async () => {
-      signal?.throwIfAborted();
-      await stage.flush();
-      await rejects.flush();
-      onProgress?.({ bytes: input.taken(), rows: sink.rows });
-    });
-    const own = parser instanceof CsvParser ? parser.warnings : [];
-    return { rows: sink.rows, warnings: [...own, ...names.warnings()] };
-  } finally {
-    await stage.close();
-  }
 }

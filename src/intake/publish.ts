@@ -3,15 +3,15 @@ import { access, constants, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { IntakeError } from './error.ts';
-import type { Source } from './source.ts';
+import { pathsOf, type Source } from './source.ts';
 
 /** Finds out before the work begins whether rejects could be written. Error: `rejects-path`. */
 export async function checkRejectsPath(path: string, source: Source): Promise<void> {
   const found = await stat(path).catch(() => null);
   if (found?.isDirectory()) throw refusal(path, 'is a directory. Name a file');
-  if (found && source.kind === 'file') {
-    const input = await stat(source.path).catch(() => null);
-    if (input && input.ino === found.ino && input.dev === found.dev) throw refusal(path, 'is the input itself');
+  for (const input of found ? pathsOf(source) : []) {
+    const file = await stat(input).catch(() => null);
+    if (file && file.ino === found?.ino && file.dev === found.dev) throw refusal(path, 'is the input itself');
   }
   const target = found && !found.isFile() ? path : dirname(path);
   await access(target, constants.W_OK).catch((error: unknown) => {

@@ -1,8 +1,13 @@
 import { AppendFile } from './append-file.ts';
 import { excerpt } from './excerpt.ts';
+import { Places } from './places.ts';
+import type { Format } from './sniff.ts';
+import { placeOf } from './stage.ts';
 
 /** Where to look for a kind of reject: the line, and how its text begins (`excerpt`). */
 export interface RejectExample {
+  /** Only where there are several files. */
+  file?: string;
   line: number;
   text: string;
 }
@@ -25,11 +30,17 @@ export interface RejectSummary {
 const MAX_TEXT = 1024;
 const EXAMPLES = 3;
 
-/** The rejects: every one a line of the rejects file, and counted by reason. */
+/**
+ * The rejects: every one a line of the rejects file, and counted by reason. Invalid rows turn up in the order of their
+ * lines, duplicates in that of the sort, so in this file a place (`stage.ts`) and a tab stand before each, by which
+ * `sortRejects` puts them in order.
+ */
 export class Rejects {
   count = 0;
+  /** Of the lines that rejects are told by. */
+  readonly places = new Places();
   readonly #file: AppendFile;
-  readonly #kinds = new Map<string, RejectKind>();
+  readonly #kinds = new Map<string, Kind>();
 
   private constructor(file: AppendFile) {
     this.#file = file;
@@ -39,16 +50,39 @@ export class Rejects {
     return new Rejects(await AppendFile.create(path));
   }
 
-  /** `line` is the physical line where the record starts, from 1; `row` its text, of which 1 KiB is kept. */
-  add(line: number, reason: string, row: Buffer | string): void {
+  /** `number`: the line as `places` has it; `row` its text, of which 1 KiB is kept. */
+  add(number: number, reason: string, row: Buffer | string): void {
     this.count += 1;
+    const { file, line } = this.places.of(number);
     const text = typeof row === 'string' ? row : cut(row);
-    this.#count(generalise(reason), line, text);
-    this.#file.text(`${JSON.stringify({ line, reason, row: text })}\n`);
+    this.#count(generalise(reason), number, text);
+    const reject = { ...(file !== null && { file }), line, reason, row: text };
+    this.#file.text(`${placeOf(number)}\t${JSON.stringify(reject)}\n`);
+  }
+
+  /**
+   * A row that is the same as the one at `first`. `from` is null where rows are accounts. The line itself was not kept:
+   * shown is the pair or the account, as the input's format writes it; other columns stand in the input.
+   */
+  duplicate(number: number, first: number, from: string | null, to: string): void {
+    const { file, line } = this.places.of(first);
+    const { format } = this.places.of(number);
+    const of = file === null ? '' : ` of ${file}`;
+    this.add(number, `duplicate of line ${line}${of}`, textOf(format, from, to));
   }
 
   summary(): RejectSummary {
-    return { count: this.count, byReason: [...this.#kinds.values()].toSorted((a, b) => b.count - a.count) };
+    const kinds = [...this.#kinds.values()].toSorted((a, b) => b.count - a.count);
+    return {
+      count: this.count,
+      byReason: kinds.map(({ examples, ...kind }) => ({
+        ...kind,
+        examples: examples.map(({ number, text }) => {
+          const { file, line } = this.places.of(number);
+          return { ...(file !== null && { file }), line, text };
+        }),
+      })),
+    };
   }
 
   async flush(): Promise<void> {
@@ -64,16 +98,33 @@ export class Rejects {
   }
 
   /** Duplicates come in the order of the sort, so that a later one may have an earlier line. */
-  #count(reason: string, line: number, text: string): void {
+  #count(reason: string, number: number, text: string): void {
     let kind = this.#kinds.get(reason);
     if (kind === undefined) this.#kinds.set(reason, (kind = { reason, count: 0, examples: [] }));
     kind.count += 1;
     const { examples } = kind;
-    if (examples.length === EXAMPLES && line > (examples[EXAMPLES - 1] as RejectExample).line) return;
-    examples.push({ line, text: excerpt(text) });
-    examples.sort((a, b) => a.line - b.line);
+    if (examples.length === EXAMPLES && number > (examples[EXAMPLES - 1] as NumberedExample).number) return;
+    examples.push({ number, text: excerpt(text) });
+    examples.sort((a, b) => a.number - b.number);
     examples.length = Math.min(examples.length, EXAMPLES);
   }
+}
+
+interface NumberedExample {
+  number: number;
+  text: string;
+}
+
+interface Kind {
+  reason: string;
+  count: number;
+  examples: NumberedExample[];
+}
+
+function textOf(format: Format, from: string | null, to: string): string {
+  if (format === 'jsonl') return JSON.stringify(from === null ? { account: to } : { from, to });
+  if (from === null) return to;
+  return `${from}${format === 'tsv' ? '\t' : ','}${to}`;
 }
 
 /** The first kibibyte, not ending inside a character. What is no UTF-8 shows as U+FFFD. */
@@ -87,7 +138,7 @@ function cut(row: Buffer): string {
 /** Keeps the number of kinds small whatever the rows hold. */
 function generalise(reason: string): string {
   return reason
-    .replace(/^duplicate of line \d+$/, 'duplicate of an earlier line')
+    .replace(/^duplicate of line \d+(?: of .*)?$/s, 'duplicate of an earlier line')
     .replace(/^columns: \d+ instead of /, 'columns: other than ')
     .replace(/^custom\..*: /s, 'custom.<Tag>: ');
 }

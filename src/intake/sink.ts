@@ -19,14 +19,14 @@ export class RowSink {
     return this.stage.rows + this.rejects.count;
   }
 
-  /** A record that was split; `text` is its bytes. */
+  /** A record of the present part (`Places`) that was split; `text` is its bytes. */
   row(line: number, raw: RawRow, text: Buffer): void {
     const checked = checkRow(raw, this.rules);
-    if ('reason' in checked) this.rejects.add(line, checked.reason, text);
-    else this.stage.row(line, checked.from, checked.to, checked.fields);
+    if ('reason' in checked) this.reject(line, checked.reason, text);
+    else this.stage.row(line + this.rejects.places.before, checked.from, checked.to, checked.fields);
   }
 
   reject(line: number, reason: string, text: Buffer): void {
-    this.rejects.add(line, reason, text);
+    this.rejects.add(line + this.rejects.places.before, reason, text);
   }
 }

@@ -26,7 +26,9 @@ const ID = 2;
 export function makeSkimmer(layout: Layout, delimiter: string, sink: RowSink): Skimmer | null {
   if (layout.optional.length > 0 || sink.rules.operation.edits) return null;
   const { from, to, width } = layout;
-  const { stage } = sink;
+  const { stage, rejects } = sink;
+  // Lines of all the files before this one; a skimmer serves one file.
+  const { before } = rejects.places;
   const comma = delimiter.charCodeAt(0);
   const classes = classesOf(comma, sink.rules.looseIds);
 
@@ -73,7 +75,7 @@ export function makeSkimmer(layout: Layout, delimiter: string, sink: RowSink): S
       // Perhaps a header in the midst of rows.
       if ((from < 0 || mayName(block, fromStart, fromEnd)) && mayName(block, toStart, toEnd)) return lineStart;
       cursor.line += 1;
-      stage.pair(cursor.line, block, fromStart, fromEnd, toStart, toEnd);
+      stage.pair(before + cursor.line, block, fromStart, fromEnd, toStart, toEnd);
       lineStart = at + 1;
     }
   };

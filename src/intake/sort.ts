@@ -86,11 +86,12 @@ export async function sortMentions(input: string, output: string, options: SortO
   );
 }
 
-/** Sorts lines of a rejects file by their number. */
+/** Sorts what `Rejects` wrote by place, and leaves the places away. JSON holds no tab. */
 export async function sortRejects(input: string, output: string, options: SortOptions): Promise<void> {
-  const number = `split_part(split_part(text, ':', 2), ',', 1)::BIGINT`;
+  const columns = `{'place': 'VARCHAR', 'json': 'VARCHAR'}`;
+  const rejects = `read_csv(${quoted(input)}, columns=${columns}, delim='\t', max_line_size=${STAGE_MAX_ROW}, ${PLAIN})`;
   await run(
-    `COPY (SELECT text FROM ${linesOf(input)} ORDER BY ${number}) TO ${quoted(output)} (DELIMITER '\x01', ${PLAIN_OUT})`,
+    `COPY (SELECT json FROM ${rejects} ORDER BY place) TO ${quoted(output)} (DELIMITER '\x01', ${PLAIN_OUT})`,
     options,
   );
 }

@@ -11,10 +11,28 @@ export type { Format };
 
 /** Where rows come from. Without `format` the name decides, then the first bytes; gzip is known by its bytes. */
 export type Source =
+  | SingleSource
+  /** Read one after the other; each has its own format and header. Which order is part of the job's identity, names are not. */
+  | { kind: 'files'; paths: readonly string[]; format?: Format };
+
+/** What is read in one go. */
+export type SingleSource =
   | { kind: 'file'; path: string; format?: Format }
   | { kind: 'stdin'; stream: Readable; format?: Format }
   /** Rows from code. The n-th row is line n in rejects, from 1. */
   | { kind: 'rows'; rows: AsyncIterable<RowInput> | Iterable<RowInput> };
+
+/** The files of a source; none where it has no files. */
+export function pathsOf(source: Source): readonly string[] {
+  if (source.kind === 'files') return source.paths;
+  return source.kind === 'file' ? [source.path] : [];
+}
+
+/** What a source is read as, in order. */
+export function partsOf(source: Source): SingleSource[] {
+  if (source.kind !== 'files') return [source];
+  return source.paths.map((path) => ({ kind: 'file', path, ...(source.format && { format: source.format }) }));
+}
 
 export interface OpenSource {
   /** How messages call it: a path, or `stdin`, or `rows`. */
@@ -31,7 +49,7 @@ export interface OpenSource {
 
 const READ_SIZE = 1 << 20;
 
-export async function openSource(source: Source, signal?: AbortSignal): Promise<OpenSource> {
+export async function openSource(source: SingleSource, signal?: AbortSignal): Promise<OpenSource> {
   const name = nameOf(source);
   const named = (source.kind === 'rows' ? 'jsonl' : source.format) ?? formatOfName(name);
   if (source.kind === 'file') await checkFile(source.path);
@@ -57,7 +75,8 @@ export async function openSource(source: Source, signal?: AbortSignal): Promise<
   }
 }
 
-function nameOf(source: Source): string {
+/** How messages call it. */
+export function nameOf(source: SingleSource): string {
   return source.kind === 'file' ? source.path : source.kind;
 }
 
@@ -69,7 +88,7 @@ export async function checkFile(path: string): Promise<void> {
   if (found.isDirectory()) throw readError(path, Object.assign(new Error('is a directory'), { code: 'EISDIR' }));
 }
 
-function rawBytes(source: Source, signal?: AbortSignal): AsyncIterable<Buffer | string> {
+function rawBytes(source: SingleSource, signal?: AbortSignal): AsyncIterable<Buffer | string> {
   if (source.kind === 'file') return createReadStream(source.path, { highWaterMark: READ_SIZE, signal });
   if (source.kind === 'stdin') return signal ? addAbortSignal(signal, source.stream) : source.stream;
   return linesOf(source.rows, signal);

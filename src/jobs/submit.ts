@@ -6,7 +6,7 @@ import { type OperationName, type OperationOptions, OPERATIONS } from '../domain
 import { type Origin, type Prepared, type PrepareOptions, prepare } from '../intake/prepare.ts';
 import { digestOf } from '../intake/digest.ts';
 import { IntakeError, workError } from '../intake/error.ts';
-import type { Source } from '../intake/source.ts';
+import { pathsOf, type Source } from '../intake/source.ts';
 import { PRIVATE_FILE } from '../private.ts';
 import { jobFolder, REJECTS_FILE } from './home.ts';
 import { openIntakeFolder } from './intake-folder.ts';
@@ -62,8 +62,9 @@ export interface SubmitParts {
 /** Takes an input in as a job, or finds the unfinished one of the same content. */
 export async function submit(source: Source, asked: Submission, parts: SubmitParts): Promise<Submitted> {
   const { home, ledger } = parts;
-  if (source.kind === 'file' && !asked.again) {
-    const known = await findJob(fingerprintOf(asked, await digestOf(source.path)), asked, ledger);
+  const paths = pathsOf(source);
+  if (paths.length > 0 && !asked.again) {
+    const known = await findJob(fingerprintOf(asked, await digestOf(paths)), asked, ledger);
     if (known !== null) {
       await mustBeHere(home, known);
       return { kind: 'existing', job: known, prepared: null };

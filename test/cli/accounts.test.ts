@@ -103,7 +103,7 @@ test.each([
 test('accounts without a word says what there is', async () => {
   const { code, stdout, stderr } = await place.run('accounts');
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-  expect(stderr).toContain('check [options] <file>');
+  expect(stderr).toContain('check [options] <files...>');
   expect(stderr).toMatch(/^befriend: accounts needs a command: .*accounts import FILE$/m);
 });
 

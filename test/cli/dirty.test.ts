@@ -286,3 +286,27 @@ async function peakOf(file: string): Promise<Finished & { mib: number }> {
   expect(mib).toBeGreaterThan(0);
   return { code, stdout, stderr, mib };
 }
+
+it('several files and patterns are one job; rejects say in which file', async () => {
+  mkdirSync(join(place.dir, 'parts'));
+  writeFileSync(join(place.dir, 'parts/a.csv'), 'from,to\na,b\n');
+  writeFileSync(join(place.dir, 'parts/b.csv'), 'to,from\nb,a\nc,\nc,b\n');
+  const { code, stdout } = await dryRun('parts/b.csv', 'parts/*.csv');
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^ {2}accepted +2$/m);
+  expect(stdout).toMatch(/parts\/b\.csv line 2/);
+  expect(stdout).toContain('  rejects    parts/a.csv+1.rejects.jsonl\n');
+  expect(readFileSync(join(place.dir, 'parts/a.csv+1.rejects.jsonl'), 'utf8')).toBe(
+    '{"file":"parts/b.csv","line":2,"reason":"duplicate of line 2 of parts/a.csv","row":"a,b"}\n' +
+      '{"file":"parts/b.csv","line":3,"reason":"from: empty","row":"c,"}\n',
+  );
+});
+
+it.each([
+  ['a pattern that means nothing', ['none/*.csv'], /^befriend: none\/\*\.csv: no file has such a name\./m],
+  ['stdin beside a file', ['-', 'a.csv'], /^befriend: - is stdin, and is read alone/m],
+])('%s is refused', async (_, files, message) => {
+  const { code, stderr } = await dryRun(...files);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(message);
+});

@@ -220,7 +220,7 @@ describe('sources', () => {
     const taken = await takeFile(base, packed, { name: 'in.csv.gz' });
     expect(taken.pairs).toEqual(['a>b', 'a>c']);
     expect(taken.prepared.digest).toBe(createHash('sha256').update(packed).digest('hex'));
-    expect(await digestOf(`${base}-in.csv.gz`)).toBe(taken.prepared.digest);
+    expect(await digestOf([`${base}-in.csv.gz`])).toBe(taken.prepared.digest);
   });
 
   it('refuses damaged gzip as a whole', async () => {
@@ -274,7 +274,7 @@ describe('sources', () => {
     const missing = take(base, { kind: 'file', path: `${base}-none.csv` });
     await expect(missing).rejects.toMatchObject({ code: 'missing', message: expect.stringContaining('none.csv') });
     await expect(take(base, { kind: 'file', path: folder.path })).rejects.toMatchObject({ code: 'directory' });
-    await expect(digestOf(folder.path)).rejects.toMatchObject({ code: 'directory' });
+    await expect(digestOf([folder.path])).rejects.toMatchObject({ code: 'directory' });
     await expect(takeFile(base, 'PAR1', { name: 'x.parquet' })).rejects.toMatchObject({ code: 'format' });
     await expect(takeFile(base, '[{}]', { name: 'x.json' })).rejects.toMatchObject({ code: 'format' });
   });

@@ -8,6 +8,7 @@ import { JsonlParser } from '../../src/intake/jsonl.ts';
 import { BlockReader } from '../../src/intake/reader.ts';
 import type { Rejects } from '../../src/intake/rejects.ts';
 import { RowSink } from '../../src/intake/sink.ts';
+import { Places } from '../../src/intake/places.ts';
 import type { Stage } from '../../src/intake/stage.ts';
 import { makeFolder, take, takeFile } from './support.ts';
 
@@ -35,6 +36,7 @@ function parse(bytes: Buffer, kind: 'csv' | 'jsonl', sizes: number[], looseIds =
       }),
   };
   const rejects = {
+    places: new Places(),
     add: (line: number, reason: string, text: Buffer) => read.rejects.push({ line, reason, text: text.toString() }),
   };
   const rules = { operation: OPERATIONS.import, looseIds };

@@ -1,0 +1,28 @@
+import { existsSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
+import { glob, isDynamicPattern } from 'tinyglobby';
+import { IntakeError } from './error.ts';
+
+/**
+ * The files that names and patterns mean (`*`, `?`, `[a-c]`, `{a,b}`, `**`), sorted by name (code units), each once. A file
+ * whose name begins with a dot is meant only by a pattern that does so too. What exists under its very name is no pattern.
+ * Error: `missing` for a pattern without a file.
+ */
+export async function fileNames(given: readonly string[]): Promise<string[]> {
+  const found = new Set<string>();
+  for (const name of given) {
+    const names = isDynamicPattern(name) && !existsSync(name) ? await matching(name) : [name];
+    if (names.length === 0) {
+      throw new IntakeError(
+        'missing',
+        `${name}: no file has such a name. Check the pattern, and the folder it begins in`,
+      );
+    }
+    for (const one of names) found.add(one);
+  }
+  return [...found].toSorted((a, b) => (a < b ? -1 : 1));
+}
+
+function matching(pattern: string): Promise<string[]> {
+  return glob(pattern, { expandDirectories: false, absolute: isAbsolute(pattern) });
+}
