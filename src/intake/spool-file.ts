@@ -15,7 +15,7 @@ import type { RejectSummary } from './rejects.ts';
  * A crash before the rename leaves litter, which `discardSpool` and the next `prepare` in this directory remove.
  */
 
-export const SPOOL_VERSION = 1;
+export const SPOOL_VERSION = 2;
 
 export interface SpoolManifest {
   version: typeof SPOOL_VERSION;

@@ -1,4 +1,5 @@
 import { open, rename } from 'node:fs/promises';
+import { chunkJson } from '../domain/block.ts';
 import type { Chunk } from '../domain/chunk.ts';
 import { PRIVATE_FILE } from '../private.ts';
 import { AppendFile } from './append-file.ts';
@@ -46,7 +47,7 @@ export class SpoolWriter {
 
   /** `round` counts the chunks of one account, from 0. */
   add(chunk: Chunk, round: number): void {
-    const json = JSON.stringify(chunk);
+    const json = chunkJson(chunk);
     // Three bytes of UTF-8 at most for each UTF-16 unit.
     this.#reserve(3 * json.length);
     this.#used += Buffer.from(this.#json.buffer).write(json, this.#used);

@@ -22,10 +22,12 @@ const MOST_LENGTH = 1500;
 
 /** The bars before the From_Account's rows that are still open, by what the carried ones were answered. */
 export function barsOf(carried: readonly { item: Item }[], verdicts: readonly Verdict[]): Bar[] {
-  return mergeBars(
-    [],
-    verdicts.flatMap((verdict, place) => barOf((carried[place] as { item: Item }).item, verdict)),
-  );
+  const bars: Bar[] = [];
+  for (const [place, verdict] of verdicts.entries()) {
+    const bar = barOf((carried[place] as { item: Item }).item, verdict);
+    if (bar !== null) bars.push(bar);
+  }
+  return mergeBars([], bars);
 }
 
 /** As the ledger keeps them; '' where there are none. */
@@ -51,14 +53,14 @@ export function barredBy(bars: readonly Bar[], { fields }: Item): Settlement | u
   return bars.find(({ lists }) => includesAll(fields?.groups, lists))?.settlement;
 }
 
-function barOf({ fields }: Item, verdict: Verdict): Bar[] {
-  if (!('settlement' in verdict)) return [];
+function barOf({ fields }: Item, verdict: Verdict): Bar | null {
+  if (!('settlement' in verdict)) return null;
   const { status, code, info } = verdict.settlement;
-  if (status !== 'failed' || code === null) return [];
+  if (status !== 'failed' || code === null) return null;
   const settlement = { status, code, info };
   const barred = barredByCode(code);
-  if (barred === 'from') return [{ settlement }];
-  return barred === 'lists' && fields?.groups?.length ? [{ settlement, lists: fields.groups }] : [];
+  if (barred === 'from') return { settlement };
+  return barred === 'lists' && fields?.groups?.length ? { settlement, lists: fields.groups } : null;
 }
 
 /** No list at all is part of every row's. */

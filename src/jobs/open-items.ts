@@ -83,28 +83,27 @@ export function openItems(
   ) as Notes;
   const [mayHold, isThere, looksUp, verifies, maySpoil] = [unanswered, exists, accounts, verify, suspects].map(
     (places) => new Set(places),
-  );
+  ) as [Set<number>, Set<number>, Set<number>, Set<number>, Set<number>];
   const [lastFault, inARow, lastAnswer] = [byPlace(faults), byPlace(times), byPlace(answers)];
-  const sent = writes && abandoned && looksUp?.size === 0;
-  const items = chunk.items.flatMap((item, index): OpenItem[] => {
+  const sent = writes && abandoned && looksUp.size === 0;
+  const items: OpenItem[] = [];
+  for (const [index, item] of chunk.items.entries()) {
     const attempts = states[index] as number;
-    if (attempts === SETTLED) return [];
-    const step: Step = looksUp?.has(index) ? 'accounts' : verifies?.has(index) ? 'verify' : 'send';
-    return [
-      {
-        index,
-        item,
-        step,
-        attempts,
-        unanswered: mayHold?.has(index) === true || (sent && step === 'send'),
-        answer: lastAnswer.get(index) ?? null,
-        exists: isThere?.has(index) === true,
-        fault: lastFault.get(index) ?? null,
-        times: inARow.get(index) ?? 0,
-        suspect: maySpoil?.has(index) === true,
-      },
-    ];
-  });
+    if (attempts === SETTLED) continue;
+    const step: Step = looksUp.has(index) ? 'accounts' : verifies.has(index) ? 'verify' : 'send';
+    items.push({
+      index,
+      item,
+      step,
+      attempts,
+      unanswered: mayHold.has(index) || (sent && step === 'send'),
+      answer: lastAnswer.get(index) ?? null,
+      exists: isThere.has(index),
+      fault: lastFault.get(index) ?? null,
+      times: inARow.get(index) ?? 0,
+      suspect: maySpoil.has(index),
+    });
+  }
   return { items, lessons: { ...NO_LESSONS, ...lessons } };
 }
 

@@ -121,7 +121,8 @@ async function sendOnce(
   try {
     const slot = given ?? (await limiter.take(waiting));
     const beforeWrite = () => !waiting.aborted && mayCall() && slot.mayWrite();
-    const answer = await chat.send(prepared, { beforeWrite, signal, connection });
+    const onAnswer = () => slot.answered();
+    const answer = await chat.send(prepared, { beforeWrite, onAnswer, signal, connection });
     if (answer.kind === 'not-sent') {
       slot.giveUp();
       return null;

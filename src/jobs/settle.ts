@@ -164,7 +164,7 @@ function settleItem(
 ): void {
   const { operation, policy, outage } = context;
   if ('settlement' in verdict) {
-    end({ ...open, attempts: open.attempts + 1, answer: verdict.settlement }, into, context);
+    end(open, open.attempts + 1, verdict.settlement, into, context);
     return;
   }
   const { fault } = verdict;
@@ -180,7 +180,7 @@ function settleItem(
     into.credentials ??= { kind: 'credentials', code: fault.code, info: fault.info, renewable: false };
     into.open.push({ ...next, attempts: open.attempts });
   } else if (tooOften || (spends && attempts >= policy.attempts)) {
-    end(next, into, context);
+    end(next, attempts, next.answer, into, context);
     // It may still run: what is open of the chunk writes the same list.
     if (operation.writes && mayHold(fault)) into.delayMs = Math.max(into.delayMs, policy.serviceLimitMs);
   } else {
@@ -192,24 +192,27 @@ function settleItem(
 }
 
 /** No further call of the operation for this item: its last word, or a read that finds it. */
-function end(open: OpenItem, into: Settled, context: SettleContext): void {
+function end(open: OpenItem, attempts: number, answer: Settlement | null, into: Settled, context: SettleContext): void {
   const { operation, options, policy } = context;
-  const { answer, unanswered } = open;
+  const { unanswered } = open;
   // A refusal may be the answer to what an unanswered write has done already. What no read tells of (update, delete-all)
   // would be answered 0 again.
   const refusedLater = unanswered && answer?.status === 'failed' && operation.verification(options) !== null;
   const inDoubt = answer === null ? unanswered : refusedLater || operation.doubts(answer, options);
   if (inDoubt && !options.noVerify && operation.verification(options) !== null) {
-    into.open.push({ ...open, step: 'verify', suspect: false });
-    into.delayMs = Math.max(into.delayMs, verifyDelay(open, policy));
-  } else into.settled.push(settledItem(open, answer === null || refusedLater ? lastWord(open) : answer));
+    into.open.push({ ...open, attempts, answer, step: 'verify', suspect: false });
+    into.delayMs = Math.max(into.delayMs, verifyDelay(answer, policy));
+  } else {
+    const word = answer === null || refusedLater ? lastWord({ ...open, attempts, answer }) : answer;
+    into.settled.push({ index: open.index, item: open.item, attempts, settlement: word });
+  }
 }
 
 /**
  * When a read tells what a write has done: it may lag behind a write (Chat API: nothing is documented), so it is given
  * the service's own time limit. An unanswered write may itself run for so long before.
  */
-function verifyDelay({ answer }: OpenItem, { serviceLimitMs }: Policy): number {
+function verifyDelay(answer: Settlement | null, { serviceLimitMs }: Policy): number {
   return answer === null ? 2 * serviceLimitMs : serviceLimitMs;
 }
 
@@ -220,7 +223,7 @@ function applyBars(settled: Settled, bars: readonly Bar[], context: SettleContex
   for (const item of settled.open) {
     const settlement = item.step === 'verify' ? undefined : barredBy(bars, item.item);
     if (settlement === undefined) after.open.push(item);
-    else if (item.unanswered) end(item, after, context);
+    else if (item.unanswered) end(item, item.attempts, item.answer, after, context);
     else after.settled.push(settledItem(item, { ...settlement, fault: notSent(item) }));
   }
   return after;

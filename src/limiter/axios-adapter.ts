@@ -194,6 +194,7 @@ function send({ config, origin, agent, connection, slot, lifeMs }: SendParts): P
     request: origin.protocol === 'https:' ? requestHttps : requestHttp,
     timeoutMs: lifeMs,
     beforeWrite: () => slot.mayWrite(),
+    onAnswer: () => slot.answered(),
     connection,
   });
 }

@@ -90,6 +90,10 @@ export class Calls {
     this.reports.called(slot.id, slot.sentMicros + this.timing.bookedMs * 1000);
   }
 
+  answered(slot: LeasedSlot): void {
+    slot.answeredMs ??= this.clock();
+  }
+
   end(slot: LeasedSlot, answered: boolean): void {
     if (this.timing.holdUntilAnswered) this.endHeld(slot, answered);
     else this.endPlain(slot, answered);
@@ -102,7 +106,7 @@ export class Calls {
   }
 
   private endPlain(slot: LeasedSlot, answered: boolean): void {
-    const tookMs = this.clock() - slot.sentMs;
+    const tookMs = ((answered ? slot.answeredMs : null) ?? this.clock()) - slot.sentMs;
     const excessMs = answered ? this.answers.excessOf(tookMs, slot.ordinary) : tookMs;
     const lateMs = Math.max(0, excessMs - FORGIVEN * this.timing.marginMs);
     if (slot.held || lateMs > 0) this.reports.called(slot.id, slot.sentMicros + Math.ceil(lateMs * 1000));

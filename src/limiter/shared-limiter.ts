@@ -163,6 +163,10 @@ export class SharedLimiter implements Limiter, SlotOwner {
     this.haveNews();
   }
 
+  answered(slot: LeasedSlot): void {
+    this.calls.answered(slot);
+  }
+
   gaveUp(slot: LeasedSlot): void {
     this.calls.forget(slot);
     this.client.reports.giveBack(slot.id);

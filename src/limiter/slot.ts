@@ -16,6 +16,11 @@ export interface Slot {
   /** Nothing was sent: the token is free again. */
   giveUp(): void;
   /**
+   * The answer begins, so the call has arrived. Said as soon as that is known, and before `settled`, it keeps what this
+   * process does until it has read the whole answer from counting as the way there.
+   */
+  answered(): void;
+  /**
    * Answered, or aborted for good (`answered` false): the call cannot arrive any more. `ordinary` false: the answer is an
    * error, which tells nothing of how quick the others can be.
    */
@@ -29,6 +34,7 @@ export interface SlotOwner {
   /** May this slot still be used? */
   isValid(slot: LeasedSlot): boolean;
   sent(slot: LeasedSlot): void;
+  answered(slot: LeasedSlot): void;
   gaveUp(slot: LeasedSlot): void;
   settled(slot: LeasedSlot, answered: boolean): void;
   throttled(slot: LeasedSlot, whose: Throttled): void;
@@ -56,6 +62,8 @@ export class LeasedSlot implements Slot {
   sentMs = 0;
   /** The same on Redis' clock, µs. */
   sentMicros = 0;
+  /** Local time at which its answer began, ms; null before. */
+  answeredMs: number | null = null;
   /** Its call is unanswered for so long that Redis was told to keep the token. */
   held = false;
   /** Its answer was no error, so it tells how quick answers can be. */
@@ -87,6 +95,10 @@ export class LeasedSlot implements Slot {
     if (this.phase === 'over') return;
     this.phase = 'over';
     this.owner.gaveUp(this);
+  }
+
+  answered(): void {
+    if (this.phase === 'sent') this.owner.answered(this);
   }
 
   settled(answered = true, ordinary = true): void {

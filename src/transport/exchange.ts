@@ -22,6 +22,8 @@ export interface ExchangeOptions {
   beforeWrite: () => boolean;
   /** Told in the same tick, right before the bytes go to the socket. */
   onWritten?: () => void;
+  /** Told when the first bytes of the answer are there. */
+  onAnswer?: () => void;
   signal?: AbortSignal;
   /** A promise of the agent that the request uses. It is released. */
   connection?: Connection;
@@ -36,7 +38,7 @@ export interface ExchangeOptions {
  */
 export function exchange<Response>(
   start: (transport: Transport) => Promise<Response>,
-  { request, timeoutMs, beforeWrite, onWritten, signal, connection }: ExchangeOptions,
+  { request, timeoutMs, beforeWrite, onWritten, onAnswer, signal, connection }: ExchangeOptions,
 ): Promise<Exchanged<Response>> {
   return new Promise((resolve) => {
     let made: ClientRequest | undefined;
@@ -71,7 +73,10 @@ export function exchange<Response>(
     };
     const transport: Transport = {
       request(options, onResponse) {
-        made = request(options, onResponse);
+        made = request(options, (response) => {
+          onAnswer?.();
+          onResponse(response);
+        });
         connection?.release(); // its socket is the request's now
         made.once('socket', onSocket);
         if (over) made.destroy();

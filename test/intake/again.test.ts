@@ -98,7 +98,7 @@ describe('rows run again', () => {
       0,
     );
     await writer.commit({
-      version: 1,
+      version: 2,
       kind: 'file',
       operation: 'check',
       options: {},

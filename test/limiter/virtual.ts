@@ -25,6 +25,8 @@ export interface ProcessOptions extends Partial<Tuning> {
   /** From writing a call to its arrival, and from there to its answer. Default: 1 ms, 1 to 1.5 ms. */
   way?: Delay;
   back?: Delay;
+  /** From the first bytes of an answer until the process has read and settled it. */
+  read?: Delay;
   /** How late timers fire: the event loop is busy. Default: 0 to 1 ms. */
   late?: Delay;
   /** Local clock: what it shows at the start, and how much faster than true time it runs (ppm). */
@@ -133,16 +135,17 @@ export class VirtualProcess {
   readonly lossMs: number;
   private readonly world: VirtualWorld;
   private readonly options: Required<
-    Pick<ProcessOptions, 'command' | 'redis' | 'way' | 'back' | 'late' | 'callTimeoutMs'>
+    Pick<ProcessOptions, 'command' | 'redis' | 'way' | 'back' | 'read' | 'late' | 'callTimeoutMs'>
   >;
   /** A killed process does nothing any more. */
   private alive = true;
 
   constructor(world: VirtualWorld, options: ProcessOptions) {
     const { command = 'check', redis = world.between(0.1, 0.3), way = () => 1, back = world.between(1, 1.5) } = options;
+    const { read = () => 0 } = options;
     const { late = world.between(0, 1), rate, appCalls, callTimeoutMs = 5000, clockMs = 0, drift = 0 } = options;
     this.world = world;
-    this.options = { command, redis, way, back, late, callTimeoutMs };
+    this.options = { command, redis, way, back, read, late, callTimeoutMs };
     const speed = 1 + drift / 1e6;
     const store: Store = {
       name: command,
@@ -201,13 +204,19 @@ export class VirtualProcess {
   }
 
   private async use(slot: Slot): Promise<void> {
-    const { way, back, command, callTimeoutMs } = this.options;
+    const { way, back, read, command, callTimeoutMs } = this.options;
     const wayMs = way();
     // Once written it arrives, whatever becomes of its process.
     this.world.after(wayMs, () => this.world.arrived(command));
     const answerMs = wayMs + back();
     await this.world.sleep(Math.min(answerMs, callTimeoutMs));
-    if (this.alive) slot.settled(answerMs <= callTimeoutMs);
+    if (!this.alive) return;
+    const answered = answerMs <= callTimeoutMs;
+    if (answered) {
+      slot.answered();
+      await this.world.sleep(read());
+    }
+    if (this.alive) slot.settled(answered);
   }
 
   kill(): void {
