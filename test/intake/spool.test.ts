@@ -58,7 +58,7 @@ it('says what is damaged, and where', async () => {
   const damage: [string, (dir: string) => void][] = [
     ['spool.json', (dir) => writeFileSync(join(dir, 'spool.json'), '{')],
     ['version 9', (dir) => writeFileSync(join(dir, 'spool.json'), '{"version":9}')],
-    ['counts', (dir) => writeFileSync(join(dir, 'spool.json'), '{"version":1}')],
+    ['counts', (dir) => writeFileSync(join(dir, 'spool.json'), '{"version":2}')],
     ['spool.index', (dir) => truncateSync(join(dir, 'spool.index'), 10)],
     ['spool.blocks', (dir) => truncateSync(join(dir, 'spool.blocks'), 10)],
     [
