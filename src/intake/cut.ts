@@ -54,6 +54,7 @@ export class Cutter {
   row(line: number, from: string, to: string, fields: Fields | null, rows: RowDirection = 'forward'): void {
     if (from !== this.#from) this.#begin(from);
     else if (to === this.#to) {
+      if (this.#turns(rows)) return;
       this.duplicates += 1;
       return this.#sink.duplicate(line, this.#line, this.#ofAccounts ? null : from, to);
     }
@@ -67,6 +68,15 @@ export class Cutter {
     if (full && this.#items.length > 0) this.#cut(true);
     this.#items.push(item);
     this.#size += size;
+  }
+
+  /** Of a planned pair the row that runs the other way: one item answers both. The last item is never cut off yet. */
+  #turns(rows: RowDirection): boolean {
+    const last = this.#items.at(-1) as Item;
+    if (last.rows === rows || last.rows === 'both') return false;
+    last.rows = 'both';
+    this.accepted += 1;
+    return true;
   }
 
   /** After the last row. */

@@ -1,8 +1,9 @@
 import type { RowDirection } from '../domain/chunk.ts';
-import { markedOnly } from './again.ts';
+import { markedOnly, type TakesRow } from './again.ts';
 import { readSorted } from './cut-rows.ts';
+import { Degrees } from './degrees.ts';
 import { BY_U, BY_V, type Graph, lowerBound, plan } from './plan.ts';
-import { pairByDegree, sortLines, type SortOptions } from './sort.ts';
+import { sortLines, type SortOptions } from './sort.ts';
 import { Stage } from './stage.ts';
 
 export interface PlanOptions {
@@ -14,8 +15,6 @@ export interface PlanOptions {
   marked: boolean;
   /** Most memory for the graph. Bytes. */
   memoryBytes: number;
-  /** And for the engine, beyond that. In DuckDB's notation. */
-  engineMemory: string;
   sort: SortOptions;
   /** Somewhere to write what is sorted then. */
   scratch: string;
@@ -25,7 +24,7 @@ export interface PlanOptions {
 }
 
 export interface PlannedRows {
-  /** False: there were too many pairs for the engine too, and nothing was written. Duplicates are told all the same. */
+  /** False: no end is better than the rows' own, and `planned` is of no use. Duplicates are told all the same. */
   isPlanned: boolean;
   /** Rows that count: each once. */
   accepted: number;
@@ -39,33 +38,79 @@ export interface PlannedRows {
 }
 
 /**
- * Chooses from which end each pair of accounts is asked, where an answer tells both directions, and writes the pairs to
- * `planned` as they are cut: `asked TAB peer TAB line TAB rows`, sorted. Rows come from `sorted`; duplicates are found on
- * the way. The plan is greedy (plan.ts) while the graph fits the memory; beyond, the better-connected end is asked, which
- * the engine finds out on disk, as far as its memory goes.
+ * Chooses from which end each pair of accounts is asked, where an answer tells both directions, and writes what is asked to
+ * `planned` as it is cut: `asked TAB peer TAB line TAB rows`, sorted; a pair whose rows run both ways may have a line for
+ * each. Rows come from `sorted`; duplicates are found on the way. The plan is greedy (plan.ts) while the graph fits the
+ * memory; beyond, the better-connected end is asked, unless the rows' own ends take fewer calls.
  */
 export async function planRows(sorted: string, planned: string, options: PlanOptions): Promise<PlannedRows> {
   const { capacity, sort, marked, scratch } = options;
   const edges = new Edges(options);
   const rows = new DistinctRows(options, edges);
-  const take = (line: number, from: string, to: string): void => rows.row(line, from, to);
-  await readSorted(sorted, marked ? markedOnly(take) : take, sort.signal, options.flush);
+  const read = (path: string, take: TakesRow, flush = options.flush) => readSorted(path, take, sort.signal, flush);
+  const ofMarked = (take: TakesRow) => (marked ? markedOnly(take) : take);
+  await read(
+    sorted,
+    ofMarked((line, from, to) => rows.row(line, from, to)),
+  );
   rows.end();
   const { accepted, duplicates, accounts, everyAccount } = rows;
   const told = { accepted, duplicates, accounts, everyAccount };
   if (edges.tooMany) {
-    const isPlanned = await pairByDegree(sorted, planned, {
-      ...sort,
-      memoryLimit: options.engineMemory,
-      marked,
-      capacity,
-    });
-    return { ...told, isPlanned, lowerBound: Math.ceil(accepted / 2 / capacity) };
+    await writeByDegree((take, flush) => read(sorted, ofMarked(onlyFirst(take)), flush), scratch);
+    await sortLines(scratch, planned, sort);
+    const calls = await callsOf((take) => read(planned, onlyFirst(take)), capacity);
+    return { ...told, isPlanned: calls <= everyAccount, lowerBound: Math.ceil(accepted / 2 / capacity) };
   }
   const { graph, directions } = edges.graph();
   await writePairs(scratch, graph, directions, plan(graph, ownEnds(directions), capacity).asks, edges.names, options);
   await sortLines(scratch, planned, sort);
   return { ...told, isPlanned: true, lowerBound: lowerBound(graph, capacity) };
+}
+
+type ReadRows = (take: TakesRow, flush?: () => Promise<void>) => Promise<void>;
+
+/** Of sorted rows that name the same accounts the first alone. */
+function onlyFirst(take: TakesRow): TakesRow {
+  let last: { from: string; to: string } | null = null;
+  return (line, from, to, ...rest) => {
+    if (last?.from === from && last.to === to) return;
+    last = { from, to };
+    take(line, from, to, ...rest);
+  };
+}
+
+/** Each row from the end that more rows name. Both rows of a pair fall to the same end, whatever the counts say. */
+async function writeByDegree(read: ReadRows, path: string): Promise<void> {
+  const degrees = new Degrees();
+  await read((_, from, to) => {
+    degrees.count(from);
+    degrees.count(to);
+  });
+  const stage = await Stage.create(path);
+  try {
+    const row: TakesRow = (line, from, to) => {
+      const more = degrees.of(from) - degrees.of(to);
+      if (more > 0 || (more === 0 && from < to)) stage.row(line, from, to, 'forward');
+      else stage.row(line, to, from, 'reverse');
+    };
+    await read(row, () => stage.flush());
+  } finally {
+    await stage.close();
+  }
+}
+
+async function callsOf(read: ReadRows, capacity: number): Promise<number> {
+  let calls = 0;
+  let asked: string | null = null;
+  let peers = 0;
+  await read((_, from) => {
+    if (from !== asked) peers = 0;
+    asked = from;
+    if (peers % capacity === 0) calls += 1;
+    peers += 1;
+  });
+  return calls;
 }
 
 /** Rows sorted by from, to and line: what is there twice, and what asking each account would take. */

@@ -49,10 +49,8 @@ export interface PrepareOptions {
   bodyCapBytes?: number;
   /** Of the sort, in DuckDB's notation. Default 256MB; the process takes 120–250 MB more. */
   memoryLimit?: string;
-  /** Of the plan's graph, bytes. Default 256 MB; beyond it the engine plans, with a simpler rule. */
+  /** Of the plan's graph, bytes. Default 160 MB; beyond it a simpler rule plans. */
   planBytes?: number;
-  /** Of the engine when it plans, in its notation. Default: that of the sort. */
-  planMemoryLimit?: string;
   /** Of the sort. Default: one a core. */
   threads?: number;
   signal?: AbortSignal;
@@ -77,9 +75,7 @@ export interface Prepared {
 
 const BODY_CAP = 512 * 1024;
 export const MEMORY_LIMIT = '256MB';
-const PLAN_BYTES = 256e6;
-const TOO_MANY_TO_PLAN =
-  'too many pairs to plan the calls in memory: every account in from is asked about its own rows';
+const PLAN_BYTES = 160e6;
 
 /**
  * Turns an input into a spool: reads and checks every row (rejects on the way), sorts, finds duplicates, cuts chunks,
@@ -155,7 +151,6 @@ async function prepareIn(stageRows: Stager, options: PrepareOptions): Promise<Pr
             rows: valid,
             marked,
             memoryBytes: options.planBytes ?? PLAN_BYTES,
-            engineMemory: options.planMemoryLimit ?? sort.memoryLimit,
             sort,
             scratch: files.pairs,
             duplicate: (line, first, from, to) => rejects.duplicate(line, first, from, to),
@@ -170,7 +165,6 @@ async function prepareIn(stageRows: Stager, options: PrepareOptions): Promise<Pr
       signal,
     });
     const cut = { ...pieces, ...planned };
-    if (planned !== null && !turned) cut.warnings.push(TOO_MANY_TO_PLAN);
     if (read.marked && cut.accepted !== read.rows) throw missesRows(read.rows, cut.accepted);
     await rejects.close();
     if (rejects.count > 0) await sortRejects(files.rejects, files.rejectsSorted, sort);

@@ -1,4 +1,4 @@
-/** Planned intake: rows come out of the spool as they went in, each once, whoever is asked; in memory and by the engine. */
+/** Planned intake: rows come out of the spool as they went in, each once, whoever is asked; in memory and beyond it. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,7 +77,7 @@ const inputs = fc
 
 test.each([
   ['in memory', {}],
-  ['by the engine', { planBytes: 0 }],
+  ['beyond the memory', { planBytes: 0 }],
 ])('%s: every row once, in its own direction, and no plan is worse than none', async (_, given) => {
   await fc.assert(
     fc.asyncProperty(inputs, async (rows) => {
@@ -87,27 +87,30 @@ test.each([
   );
 });
 
-test('a graph that grows beyond the memory is planned by the engine all the same', async () => {
+test('a graph that grows beyond the memory is planned all the same', async () => {
   const rows = Array.from({ length: 200 }, (_, n): Row => [`from${n % 20}`, `to${n}`]);
   // Room for the rows, and for some of the accounts.
   expectPlan(rows, await planned(rows, { planBytes: 200 * 36 + 20 * 180 }));
 });
 
-test('too many pairs for the engine too: every from is asked about its own rows, duplicates are told once, and it is said', async () => {
-  const rows: Row[] = [
-    ['a', 'h'],
-    ['b', 'h'],
-    ['h', 'a'],
-    ['a', 'h'],
-  ];
-  const { prepared, chunks } = await planned(rows, { planBytes: 0, planMemoryLimit: '1MB' });
-  expect(chunks.map(({ from }) => from)).toEqual(['a', 'b', 'h']);
-  expect(prepared).toMatchObject({
-    totals: { accepted: 3, duplicate: 1 },
-    rejects: { count: 1 },
-    plan: { everyAccount: 3 },
-    warnings: [expect.stringContaining('too many pairs to plan')],
-  });
+test('beyond the memory the better-connected end is asked, and the rows’ own ends where that takes fewer calls', async () => {
+  const star = Array.from({ length: 9 }, (_, n): Row => [`a${n}`, 'hub']);
+  const turned = await planned([...star, ['hub', 'a3']], { planBytes: 0 });
+  expect(turned.chunks.map(({ from, items }) => [from, items.length])).toEqual([
+    ['hub', 3],
+    ['hub', 3],
+    ['hub', 3],
+  ]);
+  expect(turned.chunks[1]!.items[0]).toEqual({ to: 'a3', rows: 'both' });
+  // Each hub has one row more than the end its rows begin at, and would be asked in calls of its own.
+  const own = Array.from({ length: 3 }, (_, n): Row => ['from', `hub${n}`]);
+  const others = [0, 1, 2].flatMap((n) => [0, 1, 2].map((m): Row => [`hub${n}`, `x${n}${m}`]));
+  expect((await planned([...own, ...others], { planBytes: 0 })).chunks.map(({ from }) => from)).toEqual([
+    'from',
+    'hub0',
+    'hub1',
+    'hub2',
+  ]);
 });
 
 test('duplicates are rejects with the line of the first; a row and its opposite are two', async () => {
