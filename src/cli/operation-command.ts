@@ -54,9 +54,10 @@ const ABOUT: Record<OperationName, About> = {
 };
 
 const FILE: Record<Operation['rows'], string> = {
-  pairs: 'CSV, TSV or JSON lines with columns from,to; .gz too; several, or patterns in quotes; - reads stdin',
+  pairs:
+    'CSV, TSV, JSON lines or Parquet with columns from,to; .gz and .zst too; several, or patterns in quotes; - reads stdin',
   accounts:
-    'CSV, TSV or JSON lines with a column account (or from), or an id a line; .gz too; several, or patterns in quotes; - reads stdin',
+    'CSV, TSV, JSON lines or Parquet with a column account (or from), or an id a line; .gz and .zst too; several, or patterns in quotes; - reads stdin',
 };
 
 /** `befriend import FILE`, `befriend accounts check FILE`: the whole job in one process. */

@@ -5,8 +5,9 @@ import type { Config } from '../config.ts';
 import type { Priority } from '../domain/job.ts';
 import type { OperationName, OperationOptions } from '../domain/operation.ts';
 import type { Prepared } from '../intake/prepare.ts';
+import { checkFile } from '../intake/check-file.ts';
 import { fileNames } from '../intake/file-names.ts';
-import { checkFile, pathsOf, type Source } from '../intake/source.ts';
+import { pathsOf, type Source } from '../intake/source.ts';
 import type { Submission } from '../jobs/submit.ts';
 import {
   type CliContext,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { checkFile } from './check-file.ts';
 import { readError } from './error.ts';
-import { checkFile } from './source.ts';
 
 /**
  * SHA-256 of the bytes of files, hex: what `Prepared.digest` is of them, found without reading their rows.

@@ -4,6 +4,7 @@ export type IntakeCode =
   | 'directory' // a directory where a file is wanted
   | 'unreadable' // permission, or an I/O error while reading
   | 'corrupt-gzip' // the .gz is damaged or cut short
+  | 'corrupt-zstd' // the .zst is
   | 'format' // a file type that is not read
   | 'no-columns' // no from and to to be found in the first line
   | 'no-space' // the disk is full
@@ -43,13 +44,13 @@ export function readError(path: string, cause: unknown): IntakeError {
   const known = SYSTEM[code];
   if (known) return new IntakeError(known.code, known.say(path), cause);
   if (code.startsWith('Z_')) {
-    return new IntakeError(
-      'corrupt-gzip',
-      `${path}: the gzip data is damaged or cut short (${message}). Nothing of it was taken; fetch the file again`,
-      cause,
-    );
+    return new IntakeError('corrupt-gzip', damagedText(path, 'gzip', message), cause);
   }
   return new IntakeError('unreadable', `${path}: cannot be read: ${message}`, cause);
+}
+
+export function damagedText(path: string, kind: 'gzip' | 'zstd', message: string): string {
+  return `${path}: the ${kind} data is damaged or cut short (${message}). Nothing of it was taken; fetch the file again`;
 }
 
 /** An error of the work in `dir` (staging, sorting, writing the spool), in the words of this module. */
@@ -60,7 +61,7 @@ export function workError(dir: string, signal: AbortSignal | undefined, cause: u
   if (DISK_FULL.test(`${code} ${message}`)) {
     return new IntakeError(
       'no-space',
-      `${dir}: the disk is full. Intake needs about three times the size of the unpacked input there; free some, or choose another home directory`,
+      `${dir}: the disk is full. Intake needs three to six times the size of the unpacked input there; free some, or choose another home directory`,
       cause,
     );
   }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { realpath } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { IntakeError } from './error.ts';
@@ -9,7 +10,8 @@ import { IntakeError } from './error.ts';
  * Error: `missing` for a pattern without a file.
  */
 export async function fileNames(given: readonly string[]): Promise<string[]> {
-  const found = new Set<string>();
+  /** By where they lead: one file by two names would be a file of duplicates. */
+  const found = new Map<string, string>();
   for (const name of given) {
     const names = isDynamicPattern(name) && !existsSync(name) ? await matching(name) : [name];
     if (names.length === 0) {
@@ -18,9 +20,9 @@ export async function fileNames(given: readonly string[]): Promise<string[]> {
         `${name}: no file has such a name. Check the pattern, and the folder it begins in`,
       );
     }
-    for (const one of names) found.add(one);
+    for (const one of names) found.set(await realpath(one).catch(() => one), one);
   }
-  return [...found].toSorted((a, b) => (a < b ? -1 : 1));
+  return [...found.values()].toSorted((a, b) => (a < b ? -1 : 1));
 }
 
 function matching(pattern: string): Promise<string[]> {

@@ -4,6 +4,7 @@ import type { Operation, OperationOptions } from '../domain/operation.ts';
 import type { IntakeTotals } from '../domain/totals.ts';
 import { PRIVATE_FOLDER } from '../private.ts';
 import { type Again, stageAgain } from './again.ts';
+import { checkFile } from './check-file.ts';
 import { ColumnNames } from './columns.ts';
 import { CsvParser } from './csv.ts';
 import { cutRows } from './cut-rows.ts';
@@ -14,18 +15,10 @@ import { planRows } from './plan-rows.ts';
 import { checkRejectsPath, publishRejects } from './publish.ts';
 import { BlockReader, readBlocks } from './reader.ts';
 import { Rejects, type RejectSummary } from './rejects.ts';
+import { checkRoom } from './room.ts';
 import { RowSink } from './sink.ts';
 import { sortLines, sortRejects, type SortOptions } from './sort.ts';
-import {
-  checkFile,
-  nameOf,
-  openSource,
-  type OpenSource,
-  partsOf,
-  pathsOf,
-  type SingleSource,
-  type Source,
-} from './source.ts';
+import { nameOf, openSource, type OpenSource, partsOf, pathsOf, type SingleSource, type Source } from './source.ts';
 import { discardSpool, hasSpool } from './spool.ts';
 import { SPOOL_VERSION, spoolPaths, strideOf } from './spool-file.ts';
 import { SpoolWriter } from './spool-writer.ts';
@@ -39,7 +32,7 @@ export type Origin = Source | Again;
 export interface PrepareOptions {
   operation: Operation;
   options: OperationOptions;
-  /** The spool's directory, its own; made where it is missing. Scratch space too: about three times the input. */
+  /** The spool's directory, its own; made where it is missing. Scratch space too: three to six times the input. */
   dir: string;
   /** Written only when there are rejects; a file already there is replaced, or removed when there are none. */
   rejectsPath: string;
@@ -47,7 +40,7 @@ export interface PrepareOptions {
   looseIds?: boolean;
   /** Most bytes of a call's body. Default 512 KiB. */
   bodyCapBytes?: number;
-  /** Of the sort, in DuckDB's notation. Default 256MB; the process takes 120–250 MB more. */
+  /** Of the sort, in DuckDB's notation. Default 160MB; the process takes 120–250 MB more. */
   memoryLimit?: string;
   /** Of the plan's graph, bytes. Default 160 MB; beyond it a simpler rule plans. */
   planBytes?: number;
@@ -74,7 +67,7 @@ export interface Prepared {
 }
 
 const BODY_CAP = 512 * 1024;
-export const MEMORY_LIMIT = '256MB';
+export const MEMORY_LIMIT = '160MB';
 const PLAN_BYTES = 160e6;
 
 /**
@@ -95,6 +88,7 @@ export async function prepare(origin: Origin, given: PrepareOptions): Promise<Pr
     if (origin.kind === 'again') return await prepareIn(stagerOfAgain(origin, options), options);
     await checkRejectsPath(options.rejectsPath, origin);
     for (const path of pathsOf(origin)) await checkFile(path);
+    await checkRoom(pathsOf(origin), dir, given.operation.tellsBothWays(given.options));
     return await prepareIn(stagerOfInput(origin, options), options);
   } catch (error) {
     await discardSpool(dir).catch(() => {});

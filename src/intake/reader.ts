@@ -55,7 +55,9 @@ export class BlockReader {
       this.#parser.refuse(this.#cursor.line, TOO_LONG, block.subarray(at, end));
       return next;
     }
-    return this.#parser.record(block, at, end, next, last);
+    const taken = this.#parser.record(block, at, end, next, last);
+    // What was skimmed before it is done: only the record comes again.
+    return taken === NEED_MORE && at > start ? at : taken;
   }
 }
 

@@ -7,8 +7,7 @@ export type Format = 'csv' | 'tsv' | 'jsonl';
 export type Delimiter = ',' | '\t' | ';';
 
 const NOT_READ: Record<string, string> = {
-  parquet: 'Parquet is not read: export it as CSV or JSON lines',
-  zst: 'zstd is not read: unpack it (zstd -d) or pipe it in (zstd -dc FILE | … -)',
+  parquet: 'it is no Parquet file, which begins with PAR1',
   xlsx: 'spreadsheets are not read: export it as CSV',
   xls: 'spreadsheets are not read: export it as CSV',
   ods: 'spreadsheets are not read: export it as CSV',
@@ -27,8 +26,11 @@ const MAGIC: readonly { at: number; bytes: Buffer; is: string }[] = [
     is: 'it is a zip archive or a spreadsheet: unpack it, or export it as CSV',
   },
   { at: 0, bytes: Buffer.from('d0cf11e0a1b11ae1', 'hex'), is: 'it is a spreadsheet (.xls): export it as CSV' },
-  { at: 0, bytes: Buffer.from('PAR1\x15', 'latin1'), is: 'it is a Parquet file: export it as CSV or JSON lines' },
-  { at: 0, bytes: Buffer.from('28b52ffd', 'hex'), is: 'it is packed with zstd: unpack it (zstd -d)' },
+  {
+    at: 0,
+    bytes: Buffer.from('PAR1', 'latin1'),
+    is: 'it is a Parquet file, which is read from a file only: name that',
+  },
   { at: 0, bytes: Buffer.from('fd377a585a00', 'hex'), is: 'it is packed with xz: unpack it (unxz)' },
   { at: 0, bytes: Buffer.from('BZh91AY&SY', 'latin1'), is: 'it is packed with bzip2: unpack it (bunzip2)' },
   { at: 257, bytes: Buffer.from('ustar\0', 'latin1'), is: 'it is a tar archive: unpack it first (tar -xf)' },
@@ -42,7 +44,7 @@ export const HEAD = 4096;
 
 /** What the name says; null when that is nothing. Error: `format` for kinds that are not read. */
 export function formatOfName(name: string): Format | null {
-  const ending = /\.([a-z0-9]+)$/i.exec(name.replace(/\.(gz|gzip)$/i, ''))?.[1]?.toLowerCase() ?? '';
+  const ending = /\.([a-z0-9]+)$/i.exec(name.replace(/\.(gz|gzip|zst|zstd)$/i, ''))?.[1]?.toLowerCase() ?? '';
   if (Object.hasOwn(NOT_READ, ending)) throw new IntakeError('format', `${name}: ${NOT_READ[ending]}`);
   if (ending === 'csv') return 'csv';
   if (ending === 'tsv' || ending === 'tab') return 'tsv';

@@ -1,15 +1,17 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { addAbortSignal, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { IntakeError, readError } from './error.ts';
+import { Decompress } from 'fzstd';
+import { checkFile } from './check-file.ts';
+import { damagedText, IntakeError, readError } from './error.ts';
+import { openParquet, PARQUET_MAGIC } from './parquet.ts';
 import type { RowInput } from './row.ts';
 import { type Delimiter, delimiterOf, type Format, formatOfBytes, formatOfName, HEAD, refuseBinary } from './sniff.ts';
 
 export type { Format };
 
-/** Where rows come from. Without `format` the name decides, then the first bytes; gzip is known by its bytes. */
+/** Where rows come from. Without `format` the name decides, then the first bytes; gzip, zstd and Parquet are known by theirs. */
 export type Source =
   | SingleSource
   /** Read one after the other; each has its own format and header. Which order is part of the job's identity, names are not. */
@@ -51,14 +53,17 @@ const READ_SIZE = 1 << 20;
 
 export async function openSource(source: SingleSource, signal?: AbortSignal): Promise<OpenSource> {
   const name = nameOf(source);
-  const named = (source.kind === 'rows' ? 'jsonl' : source.format) ?? formatOfName(name);
   if (source.kind === 'file') await checkFile(source.path);
   const meter = { hash: createHash('sha256'), taken: 0 };
   const stream = rawBytes(source, signal);
   try {
-    const [head, whole] = await peek(metered(stream, meter, name), 2);
-    const packed = source.kind !== 'rows' && head[0] === 0x1f && head[1] === 0x8b;
-    const [start, bytes] = await peek(packed ? unpack(whole, name) : whole, HEAD);
+    const [head, whole] = await peek(metered(stream, meter, name), MAGIC_BYTES);
+    if (source.kind === 'file' && head.subarray(0, MAGIC_BYTES).equals(PARQUET_MAGIC)) {
+      (stream as Readable).destroy();
+      return await openParquet(source.path, signal);
+    }
+    const [start, bytes] = await peek(source.kind === 'rows' ? whole : unpacked(head, whole, name), HEAD);
+    const named = (source.kind === 'rows' ? 'jsonl' : source.format) ?? formatOfName(name);
     if (source.kind !== 'rows') refuseBinary(start, name);
     const format = named ?? formatOfBytes(start, name);
     return {
@@ -78,14 +83,6 @@ export async function openSource(source: SingleSource, signal?: AbortSignal): Pr
 /** How messages call it. */
 export function nameOf(source: SingleSource): string {
   return source.kind === 'file' ? source.path : source.kind;
-}
-
-/** Errors: `missing`, `directory`, `unreadable`. */
-export async function checkFile(path: string): Promise<void> {
-  const found = await stat(path).catch((error: unknown) => {
-    throw readError(path, error);
-  });
-  if (found.isDirectory()) throw readError(path, Object.assign(new Error('is a directory'), { code: 'EISDIR' }));
 }
 
 function rawBytes(source: SingleSource, signal?: AbortSignal): AsyncIterable<Buffer | string> {
@@ -116,7 +113,18 @@ async function* metered(
   }
 }
 
-async function* unpack(packed: AsyncIterable<Buffer>, name: string): AsyncGenerator<Buffer> {
+/** Of all magic numbers that are looked for here. */
+const MAGIC_BYTES = 4;
+const GZIP = Buffer.from('1f8b', 'hex');
+const ZSTD = Buffer.from('28b52ffd', 'hex');
+
+function unpacked(head: Buffer, whole: AsyncIterable<Buffer>, name: string): AsyncIterable<Buffer> {
+  const begins = (magic: Buffer) => head.subarray(0, magic.length).equals(magic);
+  if (begins(GZIP)) return gunzipped(whole, name);
+  return begins(ZSTD) ? unzstd(whole, name) : whole;
+}
+
+async function* gunzipped(packed: AsyncIterable<Buffer>, name: string): AsyncGenerator<Buffer> {
   const source = Readable.from(packed, { objectMode: false, highWaterMark: READ_SIZE });
   const gunzip = createGunzip({ chunkSize: READ_SIZE });
   source.on('error', (error) => gunzip.destroy(error));
@@ -127,6 +135,28 @@ async function* unpack(packed: AsyncIterable<Buffer>, name: string): AsyncGenera
   } finally {
     source.destroy();
   }
+}
+
+/** Bytes that are unpacked in one go: what comes of them may be some hundred times as much. */
+const ZSTD_SIZE = 16 * 1024;
+
+async function* unzstd(packed: AsyncIterable<Buffer>, name: string): AsyncGenerator<Buffer> {
+  let pieces: Buffer[] = [];
+  const zstd = new Decompress((piece) => pieces.push(Buffer.from(piece)));
+  const push = (bytes: Buffer, isLast: boolean): Buffer[] => {
+    try {
+      zstd.push(bytes, isLast);
+    } catch (error) {
+      throw new IntakeError('corrupt-zstd', damagedText(name, 'zstd', (error as Error).message), error);
+    }
+    const found = pieces;
+    pieces = [];
+    return found;
+  };
+  for await (const bytes of packed) {
+    for (let at = 0; at < bytes.length; at += ZSTD_SIZE) yield* push(bytes.subarray(at, at + ZSTD_SIZE), false);
+  }
+  yield* push(Buffer.alloc(0), true);
 }
 
 /** The first bytes, `count` of them where there are so many, and the whole again. */

@@ -136,6 +136,7 @@ describe('patterns', () => {
 
   it('mean files, sorted by name, each once; no folders, and hidden ones only by name', async () => {
     expect(await found('parts/*.csv')).toEqual(['parts/p10.csv', 'parts/p2.csv']);
+    expect(await found('parts/p2.csv', 'parts/../parts/p2.csv')).toHaveLength(1);
     expect(await found('parts/p2.csv', 'parts/p?.csv', 'more/p1.csv')).toEqual(['more/p1.csv', 'parts/p2.csv']);
     expect(await found('*/p[0-1]*.csv')).toEqual(['more/p1.csv', 'parts/p10.csv']);
     expect(await found('parts/[!p].txt')).toEqual(['parts/x.txt']);

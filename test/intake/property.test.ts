@@ -133,6 +133,16 @@ it.each([
   );
 });
 
+it('reads a row once that stands before a quote which the block does not close', () => {
+  const whole = Buffer.from('from,to\na,b\nc,"d\n"\ne,f\n');
+  for (let size = 8; size < whole.length; size += 1) {
+    const { rows, rejects, lines } = parse(whole, 'csv', [size]);
+    expect(rows.map(({ line, from }) => `${line} ${from}`)).toEqual(['2 a', '5 e']);
+    expect(rejects.map(({ line }) => line)).toEqual([3]);
+    expect(lines).toBe(5);
+  }
+});
+
 it('loses no line: without quotes every line that is not empty is a row or a reject', () => {
   fc.assert(
     fc.property(dirt, sizes, (bytes, cuts) => {

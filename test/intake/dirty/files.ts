@@ -54,17 +54,26 @@ export const FILES: DirtyCase[] = [
     bytes: () => Buffer.concat([packed(), latin1('c,d\n'.repeat(9))]),
     expect: { error: 'corrupt-gzip', message: /damaged or cut short/ },
   },
+  {
+    name: 'Parquet cut short that is called .csv',
+    file: 'parquet.csv',
+    bytes: () => latin1('PAR1\x15\x04\x15'),
+    expect: { error: 'unreadable', message: /Parquet file is damaged or cut short/ },
+  },
+  {
+    name: 'zstd cut short that is called .csv',
+    file: 'zstd.csv',
+    bytes: () => latin1('\x28\xb5\x2f\xfd\x04\0'),
+    expect: { error: 'corrupt-zstd', message: /zstd data is damaged or cut short/ },
+  },
   ...(
     [
-      ['Parquet', 'rows.parquet', 'PAR1', /Parquet is not read: export it/],
-      ['zstd', 'rows.csv.zst', '\x28\xb5\x2f\xfd', /zstd is not read: unpack it/],
+      ['what is called .parquet and is none', 'rows.parquet', 'from,to\na,b\n', /it is no Parquet file/],
       ['a spreadsheet', 'rows.xlsx', 'PK\x03\x04', /spreadsheets are not read: export it as CSV/],
       ['zip', 'rows.zip', 'PK\x03\x04', /zip archives are not read: unpack it/],
       ['tar', 'rows.tar.gz', '', /tar archives are not read: unpack it/],
       ['a spreadsheet that is called .csv', 'sheet.csv', 'PK\x03\x04\x14\0\x06\0', /a zip archive or a spreadsheet/],
       ['an old spreadsheet', 'old-sheet.csv', '\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0', /a spreadsheet \(\.xls\)/],
-      ['Parquet that is called .csv', 'parquet.csv', 'PAR1\x15\x04\x15', /a Parquet file: export it/],
-      ['zstd that is called .csv', 'zstd.csv', '\x28\xb5\x2f\xfd\x04\0', /packed with zstd: unpack it/],
     ] as const
   ).map(([name, file, head, message]): DirtyCase => ({
     name,
