@@ -127,7 +127,8 @@ describe('bash', () => {
     expect(words('import', 'my')).toEqual(['my lists']);
     expect(words('import', 'friends.csv', '--out', 'fri')).toEqual(['friends.csv']);
     expect(words('import', '--', 'fri')).toEqual(['friends.csv']);
-    expect(words('import', 'friends.csv', 'fri')).toEqual([]);
+    expect(words('import', 'friends.csv', 'fri')).toEqual(['friends.csv']);
+    expect(words('status', 'newer-job', 'old')).toEqual([]);
   });
 
   test('completes job ids from the home, newest first', () => {

@@ -15,7 +15,7 @@ import { measured } from './lateness.mjs';
 const { createLimiter } = await import(dist('limiter/limiter.js'));
 
 /** What the data path asks of a slot, where there is no more to ask: a peer's permission holds for ever. */
-const PERMISSION = { id: 0, mayWrite: () => true, giveUp() {}, settled() {}, throttled() {} };
+const PERMISSION = { id: 0, mayWrite: () => true, giveUp() {}, answered() {}, settled() {}, throttled() {} };
 
 /** Share of the limit that calls without a limiter keep to: with room for the bunches of a busy process. */
 const UNDER = 0.8;

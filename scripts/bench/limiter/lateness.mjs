@@ -8,7 +8,7 @@ const { FORGIVEN } = await import(dist('limiter/calls.js'));
 const { DEFAULT_TUNING } = await import(dist('limiter/timing.js'));
 const { marginMs } = DEFAULT_TUNING;
 
-/** The limiter with a stop-watch at each slot: from writing to the last byte of the answer. */
+/** The limiter with a stop-watch at each slot: from writing to the first bytes of the answer. */
 export function measured(limiter, windowMs) {
   const answers = new Answers();
   let ended = 0;
@@ -20,6 +20,7 @@ export function measured(limiter, windowMs) {
       const slot = await limiter.take(...given);
       waits.push(performance.now() - askedAt);
       let writtenAt = 0;
+      let answeredAt = null;
       let refused = false;
       return {
         id: slot.id,
@@ -27,8 +28,12 @@ export function measured(limiter, windowMs) {
           writtenAt = performance.now();
           return slot.mayWrite();
         },
+        answered: () => {
+          answeredAt = performance.now();
+          slot.answered();
+        },
         settled: (answered = true, ordinary = true) => {
-          const tookMs = performance.now() - writtenAt;
+          const tookMs = (answeredAt ?? performance.now()) - writtenAt;
           const excessMs = answered ? answers.excessOf(tookMs, ordinary && !refused) : tookMs;
           ended += 1;
           laterMs += Math.max(0, excessMs - FORGIVEN * marginMs);

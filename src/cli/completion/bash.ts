@@ -22,13 +22,14 @@ ${WALK}`;
 }
 
 /** Words of commands, options and choices have no character that a shell would read otherwise. */
-function commandCase({ path, options, commands, arguments: list }: CommandNode): string {
+function commandCase({ path, options, commands, arguments: list, repeats }: CommandNode): string {
   const names = options.flatMap((option) => option.names);
   const valued = options.filter(({ value }) => value !== null).flatMap((option) => option.names);
   const settings = [
     `commands='${commands.map(nameOf).join(' ')}'`,
     `options='${names.join(' ')}'`,
     `valued='${valued.join(' ')}'`,
+    `repeats='${repeats ? 'yes' : ''}'`,
     `places=(${list.map((kind) => `'${kindText(kind)}'`).join(' ')})`,
   ];
   return `  '${path.join(' ')}') ${settings.join(' ')} ;;`;
@@ -57,7 +58,7 @@ _befriend_offer() {
 
 _befriend() {
   local cur=\${COMP_WORDS[COMP_CWORD]} path=befriend option='' place=0 ended='' i word kind
-  local commands options valued places
+  local commands options valued places repeats
   COMPREPLY=()
   _befriend_command "$path"
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -76,6 +77,7 @@ _befriend() {
       place=$((place + 1))
     fi
   done
+  [[ -n $repeats && place -ge \${#places[@]} ]] && place=$((\${#places[@]} - 1))
   [[ $cur == '=' ]] && cur=''
   if [[ -n $option ]]; then
     _befriend_value "$path $option"

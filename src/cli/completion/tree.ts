@@ -18,6 +18,8 @@ export interface CommandNode {
   about: string;
   options: readonly OptionNode[];
   arguments: readonly Kind[];
+  /** The last argument may come again and again. */
+  repeats: boolean;
   commands: readonly CommandNode[];
 }
 
@@ -36,6 +38,7 @@ export function treeOf(
     about: command.description(),
     options: help.visibleOptions(command).map(optionNode),
     arguments: command.registeredArguments.map((argument) => argumentKind(argument, siblings)),
+    repeats: command.registeredArguments.at(-1)?.variadic ?? false,
     commands: children.map((child) => treeOf(child, path, names)),
   };
 }
@@ -66,6 +69,6 @@ function argumentKind(argument: Argument, siblings: readonly string[]): Kind {
 /** The name of a placeholder says what it holds: `<file>`, `<job>`. */
 function kindOf(placeholder: string, choices: readonly string[] | undefined): Kind {
   if (choices !== undefined) return choices;
-  const named = { file: 'file', folder: 'folder', job: 'job' } as const;
+  const named = { file: 'file', files: 'file', folder: 'folder', job: 'job' } as const;
   return named[placeholder.replace(/\.+$/, '') as keyof typeof named] ?? 'other';
 }

@@ -20,7 +20,10 @@ function commandFunction(node: CommandNode): string {
   const specs = node.options.map(optionSpec);
   const name = functionName(node);
   if (node.commands.length === 0) {
-    const places = node.arguments.map((kind) => quote(`:${placeName(kind)}:${action(kind)}`));
+    const last = node.arguments.length - 1;
+    const places = node.arguments.map((kind, n) =>
+      quote(`${node.repeats && n === last ? '*' : ''}:${placeName(kind)}:${action(kind)}`),
+    );
     return `${name}() {\n  _arguments -S${lines([...specs, ...places])}\n}`;
   }
   const described = node.commands.map((child) => quote(`${nameOf(child)}:${child.about}`));
