@@ -34,6 +34,7 @@ import { type RetryAsked, retryJob } from './jobs/retry.ts';
 import { type Role, ROLES, type Roles, startRoles } from './jobs/roles.ts';
 import { type Submission, submit } from './jobs/submit.ts';
 import { sameRowsHint, type Stranger, strangersIn, strangerText } from './jobs/whereabouts.ts';
+import { type WorkerFigures, workersOf } from './jobs/worker-figures.ts';
 import { createLog } from './log.ts';
 import { describeAddress } from './redis/connection.ts';
 import { isFull } from './redis/folder.ts';
@@ -102,6 +103,8 @@ export interface Befriend {
   forgetGroup(name: string, options?: { durable?: boolean }): Promise<boolean>;
   /** Durable groups, and what waits for them. */
   durableGroups(): Promise<GroupStanding[]>;
+  /** The processes that have roles now, wherever they run, and what each takes of CPU and memory. */
+  workers(): Promise<WorkerFigures[]>;
   /** Jobs of the app whose files are in this home while this Redis does not know them. */
   strangers(): Promise<Stranger[]>;
   /** What calls of an operation can expect now: the limit in force, who shares it, what is wrong. */
@@ -221,6 +224,7 @@ export async function openBefriend(options: OpenOptions = {}): Promise<Befriend>
     forgetGroup: (name, { durable = true } = {}) => groups.leave({ name, durable }),
     durableGroups: async () => standingOf(await groups.durable(), await ledger.backlog()),
     prune: (asked) => prune(asked, shared),
+    workers: () => workersOf(redis, keys),
     strangers: async () => strangersIn(home, here, await ledger.list()),
     async outlook(operation) {
       const outlook = await outlookOf(operation, { redis, keys, ledger, sdkAppId, tuning, wallClock: Date.now });

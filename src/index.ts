@@ -44,6 +44,7 @@ export { type ConsumeSettings, type Delivery, FellBehind } from './jobs/consume.
 export { HandoverFailed } from './jobs/hand-over.ts';
 export { HomeError } from './jobs/home.ts';
 export type { Outlook } from './jobs/outlook.ts';
+export type { WorkerFigures } from './jobs/worker-figures.ts';
 export type { Pruned, PruneAsked, PrunedFolder } from './jobs/prune.ts';
 export type { Role, Roles, Tuning } from './jobs/roles.ts';
 export { NothingToRetry, type RetryAsked, RetryRefused } from './jobs/retry.ts';

@@ -7,6 +7,7 @@ import { OPERATIONS } from '../domain/operation.ts';
 import { ACCOUNT_STATUSES, type AccountStatus, type Outcome, type Status, STATUSES } from '../domain/outcome.ts';
 import { WEIGHT } from '../domain/shares.ts';
 import { reachText, type Stranger } from '../jobs/whereabouts.ts';
+import type { WorkerFigures } from '../jobs/worker-figures.ts';
 import { exitCodeOf, type Report } from '../results/report.ts';
 import { type CliContext, EXIT, readContext, tell, UsageError, withBefriend } from './context.ts';
 import { wordsOf } from './command-words.ts';
@@ -100,15 +101,23 @@ async function status(id: string, { watch: follow, json, expect }: StatusFlags):
     const stream = process.stdout;
     const now = await job.status();
     const outlook = await befriend.outlook(now.operation);
+    const workers = TRANSITIONS.cancel.from.includes(now.state) ? await befriend.workers() : [];
     if (json) {
-      const rate = now.state === 'running' ? { rate: rateInForce(id, outlook) } : {};
+      const rate = now.state === 'running' ? { rate: rateInForce(id, outlook), workers } : {};
       stream.write(`${JSON.stringify({ ...report, ...rate })}\n`);
     } else {
       const called = { expected: expect };
-      stream.write(reportText(report, { tuning, stream, called, rate: rateLines(now, outlook) }));
+      stream.write(
+        reportText(report, { tuning, stream, called, rate: [...rateLines(now, outlook), ...workers.map(workerLine)] }),
+      );
     }
     return follow ? exitCodeOf(report, false) : EXIT.ok;
   });
+}
+
+/** Which process has which roles, and what it takes. */
+function workerLine({ host, pid, roles, cores, rssBytes }: WorkerFigures): string {
+  return `  worker   ${host} ${pid}: ${roles.join(', ')}; ${cores.toFixed(2)} cores, ${Math.round(rssBytes / 1e6)} MB`;
 }
 
 /** @throws UsageError where the job's rows have no relation, or never an expected one */

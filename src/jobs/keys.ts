@@ -34,6 +34,8 @@ export interface Keys {
   withdrawn(id: string): string;
   /** From_Accounts of a job whose further rows cannot pass, and why. */
   bars(id: string): string;
+  /** What each worker says of itself: a hash. */
+  workers: string;
   /** What callers of a command say is wrong now; absent when nothing is. */
   trouble(command: string): string;
   chunkPrefix(id: string): string;
@@ -71,6 +73,7 @@ export function keysOf(sdkappid: number): Keys {
     events: `${app}:events`,
     writeCheck: `${app}:write-check`,
     quiet: `${app}:quiet`,
+    workers: `${app}:workers`,
     lockPrefix: `${app}:lock:`,
     jobPrefix,
     identity: (key) => `${app}:key:${key}`,

@@ -30,6 +30,7 @@ import { reportTrouble } from './trouble.ts';
 import { sightsOf } from './sights.ts';
 import { Turns } from './turns.ts';
 import { runWatchdog } from './watchdog.ts';
+import { tellFigures } from './worker-figures.ts';
 
 export type Role = 'feed' | 'call' | 'record';
 export const ROLES: readonly Role[] = ['feed', 'call', 'record'];
@@ -115,7 +116,7 @@ export function startRoles(options: RolesOptions): Roles {
     return queue;
   };
 
-  const loops: Promise<void>[] = [tellPresence(redis, log, abort.signal)];
+  const loops = [tellPresence(redis, log, abort.signal), tellFigures(options, abort.signal)];
   if (roles.includes('feed')) {
     const readyWindow = async (command: string) =>
       Math.ceil((await limitInForce(command, options)).limit * options.tuning.readySeconds);

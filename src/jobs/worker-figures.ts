@@ -1,0 +1,82 @@
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import type { Keys } from './keys.ts';
+import type { Role } from './roles.ts';
+
+/** What a process says of itself while it has roles. */
+export interface WorkerFigures {
+  host: string;
+  pid: number;
+  roles: readonly Role[];
+  /** CPU time over time, of the last seconds: 1 is a whole core. */
+  cores: number;
+  /** Resident memory, bytes. */
+  rssBytes: number;
+}
+
+const EVERY_MS = 2000;
+/** Without a word for so long a worker is gone, or cut off. */
+const GONE_MS = 3 * EVERY_MS;
+const FORGOTTEN_MS = 60_000;
+
+interface Said extends WorkerFigures {
+  /** Redis' clock, ms. */
+  at: number;
+}
+
+/**
+ * Says the figures of this process every two seconds, until the signal. They are not worth an error: of a Redis that is away,
+ * or refuses, others tell. Who is silent for a minute is forgotten.
+ */
+export async function tellFigures(
+  { redis, keys, roles }: { redis: Redis; keys: Keys; roles: readonly Role[] },
+  signal: AbortSignal,
+): Promise<void> {
+  const host = hostname();
+  const field = fieldOf({ host, pid: process.pid });
+  let cpu = process.cpuUsage();
+  let since = performance.now();
+  const say = async (): Promise<void> => {
+    const { user, system } = process.cpuUsage(cpu);
+    const cores = (user + system) / 1000 / (performance.now() - since);
+    cpu = process.cpuUsage();
+    since = performance.now();
+    const figures = { host, pid: process.pid, roles, cores: Math.round(1000 * cores) / 1000 };
+    const said: Said = { ...figures, rssBytes: process.memoryUsage.rss(), at: await redisMs(redis) };
+    await redis.hset(keys.workers, field, JSON.stringify(said));
+    await forgetGone(redis, keys, said.at);
+  };
+  while (!signal.aborted) {
+    await sleep(EVERY_MS, undefined, { signal }).catch(ignore);
+    if (!signal.aborted) await say().catch(ignore);
+  }
+  if (redis.status === 'ready') await redis.hdel(keys.workers, field).catch(ignore);
+}
+
+function ignore(): void {}
+
+const fieldOf = ({ host, pid }: Pick<WorkerFigures, 'host' | 'pid'>): string => `${host}:${pid}`;
+
+/** The workers that have said something lately, by host and process. */
+export async function workersOf(redis: Redis, keys: Keys): Promise<WorkerFigures[]> {
+  const [all, now] = await Promise.all([saidIn(redis, keys), redisMs(redis)]);
+  return all
+    .filter(({ at }) => now - at <= GONE_MS)
+    .toSorted((a, b) => a.host.localeCompare(b.host) || a.pid - b.pid)
+    .map(({ host, pid, roles, cores, rssBytes }) => ({ host, pid, roles, cores, rssBytes }));
+}
+
+async function forgetGone(redis: Redis, keys: Keys, now: number): Promise<void> {
+  const gone = (await saidIn(redis, keys)).filter(({ at }) => now - at > FORGOTTEN_MS);
+  if (gone.length > 0) await redis.hdel(keys.workers, ...gone.map(fieldOf));
+}
+
+async function saidIn(redis: Redis, keys: Keys): Promise<Said[]> {
+  return Object.values(await redis.hgetall(keys.workers)).map((text) => JSON.parse(text) as Said);
+}
+
+async function redisMs(redis: Redis): Promise<number> {
+  const [seconds, micros] = await redis.time();
+  return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+}
