@@ -40,7 +40,7 @@ export interface PrepareOptions {
   looseIds?: boolean;
   /** Most bytes of a call's body. Default 512 KiB. */
   bodyCapBytes?: number;
-  /** Of the sort, in DuckDB's notation. Default 160MB; the process takes 120–250 MB more. */
+  /** Of the sort, in DuckDB's notation. Default 224MB; the process takes 120–250 MB more. */
   memoryLimit?: string;
   /** Of the plan's graph, bytes. Default 160 MB; beyond it a simpler rule plans. */
   planBytes?: number;
@@ -67,7 +67,7 @@ export interface Prepared {
 }
 
 const BODY_CAP = 512 * 1024;
-export const MEMORY_LIMIT = '160MB';
+export const MEMORY_LIMIT = '224MB';
 const PLAN_BYTES = 160e6;
 
 /**
