@@ -11,7 +11,7 @@ import type { WorkerFigures } from '../jobs/worker-figures.ts';
 import { exitCodeOf, type Report } from '../results/report.ts';
 import { type CliContext, EXIT, readContext, tell, UsageError, withBefriend } from './context.ts';
 import { wordsOf } from './command-words.ts';
-import { count } from './figures.ts';
+import { count, plural } from './figures.ts';
 import { groupsCommand } from './groups-command.ts';
 import { jobTable, sharesAmong } from './job-table.ts';
 import { listOption } from './list-option.ts';
@@ -116,8 +116,10 @@ async function status(id: string, { watch: follow, json, expect }: StatusFlags):
 }
 
 /** Which process has which roles, and what it takes. */
-function workerLine({ host, pid, roles, cores, rssBytes }: WorkerFigures): string {
-  return `  worker   ${host} ${pid}: ${roles.join(', ')}; ${cores.toFixed(2)} cores, ${Math.round(rssBytes / 1e6)} MB`;
+function workerLine({ host, pid, roles, cores, rssBytes, inFlight }: WorkerFigures): string {
+  const calls = Object.values(inFlight).reduce((sum, some) => sum + some, 0);
+  const flying = calls === 0 ? '' : `, ${plural(calls, 'call')} in flight`;
+  return `  worker   ${host} ${pid}: ${roles.join(', ')}; ${cores.toFixed(2)} cores, ${Math.round(rssBytes / 1e6)} MB${flying}`;
 }
 
 /** @throws UsageError where the job's rows have no relation, or never an expected one */

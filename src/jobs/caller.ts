@@ -24,6 +24,8 @@ const SURE_MS = 950;
 const RECORD_MS = 2000;
 
 export interface Caller {
+  /** Calls that wait for their answers now. */
+  inFlight(): number;
   /** Takes no more chunks, waits for those in hand, aborts them after `graceMs`. Never hangs, also without Redis. */
   stop(graceMs: number): Promise<void>;
 }
@@ -81,6 +83,7 @@ export function startCaller({ connection, keys, command, concurrency, log, only,
   );
 
   return {
+    inFlight: () => flights.inFlight,
     async stop(graceMs) {
       const closed = worker.close().catch((error) => log.warn({ err: error, command }, 'caller: close'));
       if (await within(closed, graceMs)) return;

@@ -28,6 +28,11 @@ export class Flights {
     this.onHands = onHands;
   }
 
+  /** Calls that wait for their answers now. */
+  get inFlight(): number {
+    return this.calls;
+  }
+
   /** The same client, whose calls are counted. */
   watch(chat: ChatClient): ChatClient {
     return {

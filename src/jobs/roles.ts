@@ -30,7 +30,7 @@ import { reportTrouble } from './trouble.ts';
 import { sightsOf } from './sights.ts';
 import { Turns } from './turns.ts';
 import { runWatchdog } from './watchdog.ts';
-import { tellFigures } from './worker-figures.ts';
+import { inFlightOf, tellFigures, workersOf } from './worker-figures.ts';
 
 export type Role = 'feed' | 'call' | 'record';
 export const ROLES: readonly Role[] = ['feed', 'call', 'record'];
@@ -116,10 +116,12 @@ export function startRoles(options: RolesOptions): Roles {
     return queue;
   };
 
-  const loops = [tellPresence(redis, log, abort.signal), tellFigures(options, abort.signal)];
+  const loops = [tellPresence(redis, log, abort.signal)];
   if (roles.includes('feed')) {
+    // Chunks in the hands of callers are part of it, and those whose calls are in flight are ready no more.
     const readyWindow = async (command: string) =>
-      Math.ceil((await limitInForce(command, options)).limit * options.tuning.readySeconds);
+      Math.ceil((await limitInForce(command, options)).limit * options.tuning.readySeconds) +
+      inFlightOf(command, await workersOf(redis, keys));
     const backlogBytes = options.tuning.backlogMegabytes * 1e6;
     const parts = {
       ...options,
@@ -133,6 +135,8 @@ export function startRoles(options: RolesOptions): Roles {
     loops.push(runFeeder(parts, abort.signal));
   }
   const calling = roles.includes('call') ? startCalling(commands, options) : null;
+  const inFlight = () => calling?.inFlight() ?? {};
+  loops.push(tellFigures({ ...options, inFlight }, abort.signal));
   if (roles.includes('record')) {
     const parts = {
       ...options,
@@ -186,8 +190,13 @@ export function startRoles(options: RolesOptions): Roles {
 
 function ignore(): void {}
 
+interface Calling extends Pick<Caller, 'stop'> {
+  /** Calls that wait for their answers, by command, where there are any. */
+  inFlight(): Record<string, number>;
+}
+
 /** One caller and one limiter a command; they share the HTTP client and the breaker. */
-function startCalling(commands: readonly string[], options: RolesOptions): Caller {
+function startCalling(commands: readonly string[], options: RolesOptions): Calling {
   const { redis, keys, ledger, tuning, admin, log } = options;
   const chat = options.chat();
   const limiters = new Map<string, Limiter>();
@@ -236,6 +245,10 @@ function startCalling(commands: readonly string[], options: RolesOptions): Calle
     return startCaller({ connection: redis, keys, command, concurrency, parts, log, only: options.only?.id });
   });
   return {
+    inFlight: () =>
+      Object.fromEntries(
+        callers.map((caller, n) => [commands[n]!, caller.inFlight()] as const).filter(([, calls]) => calls > 0),
+      ),
     async stop(graceMs) {
       await Promise.all(callers.map((caller) => caller.stop(graceMs)));
       abort.abort(new Error('stopped'));

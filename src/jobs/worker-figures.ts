@@ -13,6 +13,8 @@ export interface WorkerFigures {
   cores: number;
   /** Resident memory, bytes. */
   rssBytes: number;
+  /** Calls that wait for their answers, by API command, where there are any. */
+  inFlight: Readonly<Record<string, number>>;
 }
 
 const EVERY_MS = 2000;
@@ -25,12 +27,18 @@ interface Said extends WorkerFigures {
   at: number;
 }
 
+interface FiguresParts {
+  redis: Redis;
+  keys: Keys;
+  inFlight: () => WorkerFigures['inFlight'];
+}
+
 /**
  * Says the figures of this process every two seconds, until the signal. They are not worth an error: of a Redis that is away,
  * or refuses, others tell. Who is silent for a minute is forgotten.
  */
 export async function tellFigures(
-  { redis, keys, roles }: { redis: Redis; keys: Keys; roles: readonly Role[] },
+  { redis, keys, roles, inFlight }: Pick<WorkerFigures, 'roles'> & FiguresParts,
   signal: AbortSignal,
 ): Promise<void> {
   const host = hostname();
@@ -42,7 +50,7 @@ export async function tellFigures(
     const cores = (user + system) / 1000 / (performance.now() - since);
     cpu = process.cpuUsage();
     since = performance.now();
-    const figures = { host, pid: process.pid, roles, cores: Math.round(1000 * cores) / 1000 };
+    const figures = { host, pid: process.pid, roles, cores: Math.round(1000 * cores) / 1000, inFlight: inFlight() };
     const said: Said = { ...figures, rssBytes: process.memoryUsage.rss(), at: await redisMs(redis) };
     await redis.hset(keys.workers, field, JSON.stringify(said));
     await forgetGone(redis, keys, said.at);
@@ -64,7 +72,12 @@ export async function workersOf(redis: Redis, keys: Keys): Promise<WorkerFigures
   return all
     .filter(({ at }) => now - at <= GONE_MS)
     .toSorted((a, b) => a.host.localeCompare(b.host) || a.pid - b.pid)
-    .map(({ host, pid, roles, cores, rssBytes }) => ({ host, pid, roles, cores, rssBytes }));
+    .map(({ host, pid, roles, cores, rssBytes, inFlight }) => ({ host, pid, roles, cores, rssBytes, inFlight }));
+}
+
+/** Calls of a command that wait for their answers, of all workers. */
+export function inFlightOf(command: string, workers: readonly WorkerFigures[]): number {
+  return workers.reduce((sum, { inFlight }) => sum + (inFlight[command] ?? 0), 0);
 }
 
 async function forgetGone(redis: Redis, keys: Keys, now: number): Promise<void> {

@@ -65,7 +65,9 @@ test('lowered and lifted while a job runs, by two workers: what is called, and w
   expect(rate).toMatchObject({ ceiling: 300, limit: 20, allowed: { callsPerSecond: 20, inFlight: null } });
   const { stdout } = await place.run('status', job);
   expect(stdout).toMatch(/^  limit    20 of 300 calls\/s:\n +befriend limit allows 20 calls\/s$/m);
-  expect(stdout.match(/^  worker   \S+ \d+: feed, call, record; \d\.\d\d cores, \d+ MB$/gm)).toHaveLength(2);
+  expect(
+    stdout.match(/^  worker   \S+ \d+: feed, call, record; \d\.\d\d cores, \d+ MB(, \d+ calls? in flight)?$/gm),
+  ).toHaveLength(2);
   const { findings } = JSON.parse((await place.run('doctor', '--json')).stdout) as { findings: Finding[] };
   expect(findings.filter(({ area }) => area === 'befriend limit')).toEqual([
     {

@@ -1,7 +1,7 @@
 /** What workers say of themselves: while they are there, and not long after. */
 import { hostname } from 'node:os';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { tellFigures, workersOf } from '../../src/jobs/worker-figures.ts';
+import { inFlightOf, tellFigures, workersOf } from '../../src/jobs/worker-figures.ts';
 import { until } from '../results/recorder-bench.ts';
 import { testRedis, type TestRedis } from '../support/redis.ts';
 import { KEYS } from './support.ts';
@@ -17,7 +17,10 @@ const found = () => workersOf(server.redis, KEYS);
 
 test('a worker tells its roles, CPU and memory until it stops', async () => {
   const stop = new AbortController();
-  const telling = tellFigures({ redis: server.redis, keys: KEYS, roles: ['feed', 'call'] }, stop.signal);
+  const telling = tellFigures(
+    { redis: server.redis, keys: KEYS, roles: ['feed', 'call'], inFlight: () => ({ friend_check: 3 }) },
+    stop.signal,
+  );
   await until(async () => (await found()).length === 1);
   const [worker] = await found();
   expect(worker).toEqual({
@@ -26,7 +29,10 @@ test('a worker tells its roles, CPU and memory until it stops', async () => {
     roles: ['feed', 'call'],
     cores: expect.any(Number),
     rssBytes: expect.any(Number),
+    inFlight: { friend_check: 3 },
   });
+  expect(inFlightOf('friend_check', [worker!, worker!])).toBe(6);
+  expect(inFlightOf('friend_add', [worker!])).toBe(0);
   expect(worker!.cores).toBeGreaterThan(0);
   expect(worker!.rssBytes).toBeGreaterThan(1e6);
   stop.abort();
@@ -48,7 +54,7 @@ test('one that was killed is not shown for long, and then forgotten by the other
   await server.redis.hset(KEYS.workers, { 'other:1': of(1, 0), 'other:2': of(2, 7), 'other:3': of(3, 61) });
   expect((await found()).map(({ pid }) => pid)).toEqual([1]);
   const stop = new AbortController();
-  const telling = tellFigures({ redis: server.redis, keys: KEYS, roles: ['call'] }, stop.signal);
+  const telling = tellFigures({ redis: server.redis, keys: KEYS, roles: ['call'], inFlight: () => ({}) }, stop.signal);
   await until(async () => (await server.redis.hexists(KEYS.workers, 'other:3')) === 0);
   expect(await server.redis.hexists(KEYS.workers, 'other:2')).toBe(1);
   stop.abort();
