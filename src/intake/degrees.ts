@@ -1,8 +1,8 @@
-/** Counters of one row of the sketch: 32 MB, and so many accounts before they share much. */
-const SIZE = 2 ** 23;
+/** Counters of one row of the sketch: 16 MB, and so many accounts before they share much. */
+const SIZE = 2 ** 22;
 
 /**
- * How many rows name an account: exact or too high, in 64 MB for any number of accounts. A count-min sketch (Cormode and
+ * How many rows name an account: exact or too high, in 32 MB for any number of accounts. A count-min sketch (Cormode and
  * Muthukrishnan, Journal of Algorithms 55, 2005) of two rows.
  */
 export class Degrees {

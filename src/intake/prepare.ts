@@ -15,7 +15,7 @@ import { planRows } from './plan-rows.ts';
 import { checkRejectsPath, publishRejects } from './publish.ts';
 import { BlockReader, readBlocks } from './reader.ts';
 import { Rejects, type RejectSummary } from './rejects.ts';
-import { checkRoom } from './room.ts';
+import { Room } from './room.ts';
 import { RowSink } from './sink.ts';
 import { sortLines, sortRejects, type SortOptions } from './sort.ts';
 import { nameOf, openSource, type OpenSource, partsOf, pathsOf, type SingleSource, type Source } from './source.ts';
@@ -88,7 +88,6 @@ export async function prepare(origin: Origin, given: PrepareOptions): Promise<Pr
     if (origin.kind === 'again') return await prepareIn(stagerOfAgain(origin, options), options);
     await checkRejectsPath(options.rejectsPath, origin);
     for (const path of pathsOf(origin)) await checkFile(path);
-    await checkRoom(pathsOf(origin), dir, given.operation.tellsBothWays(given.options));
     return await prepareIn(stagerOfInput(origin, options), options);
   } catch (error) {
     await discardSpool(dir).catch(() => {});
@@ -213,6 +212,7 @@ async function readParts(
   const sink = new RowSink({ operation, looseIds }, stage, rejects);
   const names = new ColumnNames(operation);
   const parts = partsOf(source);
+  const room = new Room(options.dir, pathsOf(source), operation.tellsBothWays(options.options));
   const read = { lines: 0, bytes: 0, digests: [] as string[], warnings: [] as string[] };
   for (const part of parts) {
     const input = await openSource(part, signal);
@@ -221,7 +221,9 @@ async function readParts(
       signal?.throwIfAborted();
       await stage.flush();
       await rejects.flush();
-      onProgress?.({ bytes: read.bytes + input.taken(), rows: sink.rows });
+      const taken = read.bytes + input.taken();
+      await room.check(stage.bytes, taken);
+      onProgress?.({ bytes: taken, rows: sink.rows });
     });
     read.lines += lines;
     read.bytes += input.taken();

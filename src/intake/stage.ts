@@ -38,6 +38,11 @@ export class Stage {
   readonly #file: AppendFile;
   readonly #line = new PlaceCounter();
 
+  /** Written so far. */
+  get bytes(): number {
+    return this.#file.length;
+  }
+
   private constructor(file: AppendFile) {
     this.#file = file;
   }
