@@ -7,6 +7,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Most of what a test does is waiting, for processes and for time on the wire.
-    maxWorkers: 3,
+    maxWorkers: 4,
   },
 });
