@@ -44,13 +44,13 @@ export { type ConsumeSettings, type Delivery, FellBehind } from './jobs/consume.
 export { HandoverFailed } from './jobs/hand-over.ts';
 export { HomeError } from './jobs/home.ts';
 export type { Outlook } from './jobs/outlook.ts';
-export type { WorkerFigures } from './jobs/worker-figures.ts';
 export type { Pruned, PruneAsked, PrunedFolder } from './jobs/prune.ts';
 export type { Role, Roles, Tuning } from './jobs/roles.ts';
 export { NothingToRetry, type RetryAsked, RetryRefused } from './jobs/retry.ts';
 export { ResultsGone } from './results/follow.ts';
 export { JobElsewhere, KeyConflict, type Submission } from './jobs/submit.ts';
 export type { Stranger, Whereabouts } from './jobs/whereabouts.ts';
+export type { WorkerFigures } from './jobs/worker-figures.ts';
 export { type Job, JobBraked, JobNotFound } from './job.ts';
 export { createLog, type Log, type LogLevel } from './log.ts';
 export { RedisError } from './redis/connection.ts';

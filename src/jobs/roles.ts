@@ -22,15 +22,15 @@ import { createHandovers } from './handovers.ts';
 import { jobFolder } from './home.ts';
 import type { Keys } from './keys.ts';
 import type { Ledger } from './ledger.ts';
-import { limitInForce } from './limit-in-force.ts';
 import { type ChunkQueue, openQueue } from './queue.ts';
 import { THROTTLED_MS } from './settle.ts';
 import { silenceOf } from './probe.ts';
+import { readyWindow } from './ready-window.ts';
 import { reportTrouble } from './trouble.ts';
 import { sightsOf } from './sights.ts';
 import { Turns } from './turns.ts';
 import { runWatchdog } from './watchdog.ts';
-import { inFlightOf, tellFigures, workersOf } from './worker-figures.ts';
+import { tellFigures } from './worker-figures.ts';
 
 export type Role = 'feed' | 'call' | 'record';
 export const ROLES: readonly Role[] = ['feed', 'call', 'record'];
@@ -118,16 +118,12 @@ export function startRoles(options: RolesOptions): Roles {
 
   const loops = [tellPresence(redis, log, abort.signal)];
   if (roles.includes('feed')) {
-    // Chunks in the hands of callers are part of it, and those whose calls are in flight are ready no more.
-    const readyWindow = async (command: string) =>
-      Math.ceil((await limitInForce(command, options)).limit * options.tuning.readySeconds) +
-      inFlightOf(command, await workersOf(redis, keys));
     const backlogBytes = options.tuning.backlogMegabytes * 1e6;
     const parts = {
       ...options,
       only,
       queueOf,
-      readyWindow,
+      readyWindow: (command: string) => readyWindow(command, options),
       backlogBytes,
       blocking: ownConnection(),
       eventsKey: keys.events,

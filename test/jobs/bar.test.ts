@@ -15,11 +15,12 @@ const bars = fc.array(
 test('merged bars bar the same rows as all of them, and none is there twice', () => {
   fc.assert(
     fc.property(bars, bars, lists, (known, more, groups) => {
-      // Of more than eight the last ones are not kept.
-      fc.pre(known.length + more.length <= 8);
       const merged = mergeBars(mergeBars([], known), more);
       const { item } = itemWith(groups);
-      expect(barredBy(merged, item)).toEqual(barredBy([...known, ...more], item));
+      const byAll = barredBy([...known, ...more], item);
+      // Of more than eight the last ones are not kept: a row that they bar may be sent, and is answered.
+      const right = known.length + more.length <= 8 ? [byAll] : [byAll, undefined];
+      expect(right).toContainEqual(barredBy(merged, item));
       const sets = merged.map((bar) => [...(bar.lists ?? [])].toSorted().join());
       expect(new Set(sets).size).toBe(sets.length);
     }),

@@ -51,6 +51,9 @@ const worlds = fc.record({
   seed: fc.nat(),
 });
 
+/** Worlds of one seed, whose windows are full again and again; those that follow are new in each run. */
+const KNOWN = fc.sample(worlds, { seed: 1, numRuns: 45 }).map((world): [World] => [world]);
+
 type World = typeof worlds extends fc.Arbitrary<infer V> ? V : never;
 
 async function live(given: World, more: Partial<ProcessOptions> = {}): Promise<VirtualWorld> {
@@ -104,11 +107,11 @@ test('no window sees more than N calls, at any rate, with any processes, whateve
       expect(most).toBeLessThanOrEqual(appCalls);
       if (appCalls > 5 && most >= 0.9 * appCalls) seen.app += 1;
     }),
-    { numRuns: 50 },
+    { numRuns: 95, examples: KNOWN },
   );
   // Windows are full or nearly so again and again: the property says something.
-  expect(seen.full).toBeGreaterThan(3);
-  expect(seen.app).toBeGreaterThan(0);
+  expect(seen.full).toBeGreaterThan(10);
+  expect(seen.app).toBeGreaterThan(3);
 }, 120_000);
 
 test.each([
