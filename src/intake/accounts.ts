@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { decodeChunk } from '../domain/block.ts';
 import { AppendFile } from './append-file.ts';
 import { workError } from './error.ts';
-import { MEMORY_LIMIT } from './prepare.ts';
 import { publishFile } from './publish.ts';
 import { sortLines, sortMentions, type SortOptions } from './sort.ts';
 import { openSpool } from './spool.ts';
@@ -25,12 +24,14 @@ export interface SpoolAccounts {
 }
 
 export interface AccountsOptions {
-  /** Of the sort, in DuckDB's notation. Default: as `prepare` has it. */
+  /** Of the sort, in DuckDB's notation. Default 224MB. */
   memoryLimit?: string;
-  /** Of the sort. Default: one a core. */
+  /** Of the sort. Default: as `EngineOptions` has it. */
   threads?: number;
   signal?: AbortSignal;
 }
+
+const MEMORY_LIMIT = '224MB';
 
 /** Blocks of the spool read at once. */
 const BLOCKS = 64;
@@ -59,7 +60,7 @@ export async function accountsOfSpool(dir: string, work: string, options: Accoun
           if (found > 0) await sortLines(file('missing'), file('missing.sorted'), sort);
           const touched =
             found > 0 ? await rowsTouched(file('mentions.sorted'), file('missing.sorted'), rows, signal) : 0;
-          await publishFile(found > 0 ? file('missing.sorted') : null, path);
+          await publishFile(found > 0 ? [file('missing.sorted')] : null, path);
           return { missing: found, rowsTouched: touched };
         } catch (error) {
           throw workError(work, signal, error);

@@ -1,12 +1,12 @@
 import { createReadStream } from 'node:fs';
-import type { Fields, RowDirection } from '../domain/chunk.ts';
 import { markedOnly, type TakesRow } from './again.ts';
 import { Cutter, type CutRules } from './cut.ts';
 import { Quotas } from './quotas.ts';
 import type { Rejects } from './rejects.ts';
 import { Spellings } from './spellings.ts';
 import type { SpoolWriter } from './spool-writer.ts';
-import { lineOf } from './stage.ts';
+import { filesIn } from './partitions.ts';
+import { extraOf, lineOf } from './stage.ts';
 
 export interface CutOptions {
   rules: CutRules;
@@ -61,17 +61,19 @@ export async function cutRows(
   return { accounts, accepted, duplicates, warnings: [...(quotas?.warnings() ?? []), ...spellings.warnings()] };
 }
 
-/** Hands out sorted rows, one after the other. @param flush between pieces of the file */
+/** Hands out the rows of a folder of sorted ones, one after the other. @param flush between pieces of a file */
 export async function readSorted(
-  path: string,
+  folder: string,
   take: TakesRow,
   signal: AbortSignal | undefined,
   flush: () => Promise<void>,
 ): Promise<void> {
-  let rest = '';
-  for await (const text of createReadStream(path, { encoding: 'utf8', highWaterMark: 256 * 1024, signal })) {
-    rest = takeLines(rest + (text as string), take);
-    await flush();
+  for (const path of await filesIn(folder)) {
+    let rest = '';
+    for await (const text of createReadStream(path, { encoding: 'utf8', highWaterMark: 256 * 1024, signal })) {
+      rest = takeLines(rest + (text as string), take);
+      await flush();
+    }
   }
 }
 
@@ -84,8 +86,7 @@ function takeLines(text: string, take: TakesRow): string {
     const toAt = text.indexOf('\t', at) + 1;
     const lineAt = text.indexOf('\t', toAt) + 1;
     const fieldsAt = text.indexOf('\t', lineAt) + 1;
-    const extra = fieldsAt === end ? null : (JSON.parse(text.slice(fieldsAt, end)) as Fields | RowDirection);
-    const [fields, rows] = typeof extra === 'string' ? [null, extra] : [extra, undefined];
+    const { fields, rows } = extraOf(text.slice(fieldsAt, end));
     take(
       lineOf(text.slice(lineAt, fieldsAt - 1)),
       text.slice(at, toAt - 1),

@@ -1,3 +1,5 @@
+import { hashOf } from './hash.ts';
+
 /** Counters of one row of the sketch: 16 MB, and so many accounts before they share much. */
 const SIZE = 2 ** 22;
 
@@ -19,13 +21,6 @@ export class Degrees {
     const hash = hashOf(account);
     return Math.min(this.#first[hash % SIZE]!, this.#second[mixed(hash) % SIZE]!);
   }
-}
-
-/** FNV-1a over UTF-16 units. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let n = 0; n < text.length; n++) hash = Math.imul(hash ^ text.charCodeAt(n), 0x01000193);
-  return hash >>> 0;
 }
 
 /** The finalizer of MurmurHash3: other low bits than the hash has. */

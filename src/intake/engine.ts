@@ -4,13 +4,15 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 export interface EngineOptions {
   /** Where it puts what does not fit its memory. */
   tempDir: string;
-  /** DuckDB's notation, e.g. `256MB`. The process takes 120–250 MB more than this. */
+  /** DuckDB's notation, e.g. `256MB`. The process takes 50 to 150 MB more than this. */
   memoryLimit: string;
-  /** Default: as many as there are cores. */
+  /** Default: 2. With more a sort needs more memory: with 8, 140 MB of lines are too many for 128 MB. */
   threads?: number;
   /** Ends the statement that runs. */
   signal?: AbortSignal;
 }
+
+const THREADS = 2;
 
 /** A database of its own for what `act` does: its memory is given back with it. */
 export async function withEngine<T>(
@@ -27,7 +29,7 @@ export async function withEngine<T>(
 
 /** The same for what goes on beyond one call. `close` belongs to it. */
 export async function openEngine(options: EngineOptions): Promise<{ connection: DuckDBConnection; close(): void }> {
-  const { tempDir, memoryLimit, threads, signal } = options;
+  const { tempDir, memoryLimit, threads = THREADS, signal } = options;
   signal?.throwIfAborted();
   // Loaded on use: a worker that only calls never sorts, and the engine is large.
   const { DuckDBInstance } = await import('@duckdb/node-api');
@@ -37,7 +39,7 @@ export async function openEngine(options: EngineOptions): Promise<{ connection: 
     preserve_insertion_order: 'false',
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
-    ...(threads !== undefined && { threads: String(threads) }),
+    threads: String(threads),
   });
   const connection = await instance.connect().catch((error: unknown) => {
     instance.closeSync();
@@ -45,14 +47,15 @@ export async function openEngine(options: EngineOptions): Promise<{ connection: 
   });
   const interrupt = () => connection.interrupt();
   signal?.addEventListener('abort', interrupt);
-  return {
-    connection,
-    close() {
-      signal?.removeEventListener('abort', interrupt);
-      connection.closeSync();
-      instance.closeSync();
-    },
+  const close = () => {
+    signal?.removeEventListener('abort', interrupt);
+    connection.closeSync();
+    instance.closeSync();
   };
+  // What was aborted while the engine was loaded told no listener.
+  if (signal?.aborted) close();
+  signal?.throwIfAborted();
+  return { connection, close };
 }
 
 /** A path as a literal of SQL. */

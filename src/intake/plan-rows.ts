@@ -3,7 +3,7 @@ import { markedOnly, type TakesRow } from './again.ts';
 import { readSorted } from './cut-rows.ts';
 import { Degrees } from './degrees.ts';
 import { BY_U, BY_V, type Graph, lowerBound, plan } from './plan.ts';
-import { sortLines, type SortOptions } from './sort.ts';
+import { type SortOptions, sortRows } from './sort.ts';
 import { Stage } from './stage.ts';
 
 export interface PlanOptions {
@@ -58,13 +58,13 @@ export async function planRows(sorted: string, planned: string, options: PlanOpt
   const told = { accepted, duplicates, accounts, everyAccount };
   if (edges.tooMany) {
     await writeByDegree((take, flush) => read(sorted, ofMarked(onlyFirst(take)), flush), scratch);
-    await sortLines(scratch, planned, sort);
+    await sortRows(scratch, planned, sort);
     const calls = await callsOf((take) => read(planned, onlyFirst(take)), capacity);
     return { ...told, isPlanned: calls <= everyAccount, lowerBound: Math.ceil(accepted / 2 / capacity) };
   }
   const { graph, directions } = edges.graph();
   await writePairs(scratch, graph, directions, plan(graph, ownEnds(directions), capacity).asks, edges.names, options);
-  await sortLines(scratch, planned, sort);
+  await sortRows(scratch, planned, sort);
   return { ...told, isPlanned: true, lowerBound: lowerBound(graph, capacity) };
 }
 

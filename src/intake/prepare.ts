@@ -11,13 +11,14 @@ import { cutRows } from './cut-rows.ts';
 import { combined } from './digest.ts';
 import { IntakeError, workError } from './error.ts';
 import { JsonlParser } from './jsonl.ts';
+import { filesIn } from './partitions.ts';
 import { planRows } from './plan-rows.ts';
 import { checkRejectsPath, publishRejects } from './publish.ts';
 import { BlockReader, readBlocks } from './reader.ts';
 import { Rejects, type RejectSummary } from './rejects.ts';
 import { Room } from './room.ts';
 import { RowSink } from './sink.ts';
-import { sortLines, sortRejects, type SortOptions } from './sort.ts';
+import { type SortOptions, sortRejects, sortRows } from './sort.ts';
 import { nameOf, openSource, type OpenSource, partsOf, pathsOf, type SingleSource, type Source } from './source.ts';
 import { discardSpool, hasSpool } from './spool.ts';
 import { SPOOL_VERSION, spoolPaths, strideOf } from './spool-file.ts';
@@ -40,12 +41,14 @@ export interface PrepareOptions {
   looseIds?: boolean;
   /** Most bytes of a call's body. Default 512 KiB. */
   bodyCapBytes?: number;
-  /** Of the sort, in DuckDB's notation. Default 224MB; the process takes 120–250 MB more. */
+  /** Of the sort, in DuckDB's notation. Default 96MB. */
   memoryLimit?: string;
   /** Of the plan's graph, bytes. Default 160 MB; beyond it a simpler rule plans. */
   planBytes?: number;
-  /** Of the sort. Default: one a core. */
+  /** Of the sort. Default: as `EngineOptions` has it. */
   threads?: number;
+  /** Of the sort. Default: as `SortOptions` has it. */
+  groupBytes?: number;
   signal?: AbortSignal;
   /** Called between blocks of input: bytes of the source taken (before unpacking), rows found. */
   onProgress?(progress: { bytes: number; rows: number }): void;
@@ -67,7 +70,7 @@ export interface Prepared {
 }
 
 const BODY_CAP = 512 * 1024;
-export const MEMORY_LIMIT = '224MB';
+const MEMORY_LIMIT = '96MB';
 const PLAN_BYTES = 160e6;
 
 /**
@@ -122,6 +125,7 @@ async function prepareIn(stageRows: Stager, options: PrepareOptions): Promise<Pr
     tempDir: join(work, 'sort'),
     memoryLimit: options.memoryLimit ?? MEMORY_LIMIT,
     threads: options.threads,
+    groupBytes: options.groupBytes,
     signal,
   };
   const rejects = await Rejects.create(files.rejects);
@@ -133,8 +137,7 @@ async function prepareIn(stageRows: Stager, options: PrepareOptions): Promise<Pr
     const read = await stageRows(files.stage, rejects);
     const invalid = rejects.count;
     const valid = read.rows - invalid;
-    if (valid > 0) await sortLines(files.stage, files.sorted, sort);
-    await rm(files.stage);
+    if (valid > 0) await sortRows(files.stage, files.sorted, sort);
     const rules = { operation, options: options.options, bodyCapBytes: options.bodyCapBytes ?? BODY_CAP };
     const { marked } = read;
     const planned =
@@ -171,7 +174,7 @@ async function prepareIn(stageRows: Stager, options: PrepareOptions): Promise<Pr
       warnings: read.marked ? [] : [...read.warnings, ...cut.warnings],
       rejects: rejects.summary(),
     };
-    await publishRejects(rejects.count > 0 ? files.rejectsSorted : null, options.rejectsPath);
+    await publishRejects(rejects.count > 0 ? await filesIn(files.rejectsSorted) : null, options.rejectsPath);
     signal?.throwIfAborted();
     await rm(work, { recursive: true, force: true });
     await spool.commit({

@@ -20,17 +20,17 @@ export async function checkRejectsPath(path: string, source: Source): Promise<vo
 }
 
 /** Puts the rejects where the user wants them. Null: there are none. Error: `rejects-path`. */
-export async function publishRejects(written: string | null, path: string): Promise<void> {
+export async function publishRejects(written: readonly string[] | null, path: string): Promise<void> {
   await publishFile(written, path).catch((error: Error) => {
     throw refusal(path, `cannot be written: ${error.message}`);
   });
 }
 
 /**
- * Puts a copy of a file where the user wants it, whole or not at all. Null: there is none, and a file of an earlier run
- * would lie. A device or pipe (`/dev/null`) is written to and otherwise left alone.
+ * Puts a copy of files, one behind the other, where the user wants it, whole or not at all. Null: there is nothing, and a
+ * file of an earlier run would lie. A device or pipe (`/dev/null`) is written to and otherwise left alone.
  */
-export async function publishFile(written: string | null, path: string): Promise<void> {
+export async function publishFile(written: readonly string[] | null, path: string): Promise<void> {
   const found = await stat(path).catch(() => null);
   const special = found !== null && !found.isFile();
   if (written === null) {
@@ -39,12 +39,16 @@ export async function publishFile(written: string | null, path: string): Promise
   }
   const draft = special ? path : `${path}.draft`;
   try {
-    await pipeline(createReadStream(written), createWriteStream(draft, { mode: 0o644 }));
+    await pipeline(bytesOf(written), createWriteStream(draft, { mode: 0o644 }));
     if (!special) await rename(draft, path);
   } catch (error) {
     if (!special) await rm(draft, { force: true });
     throw error;
   }
+}
+
+async function* bytesOf(files: readonly string[]): AsyncGenerator<Buffer> {
+  for (const file of files) yield* createReadStream(file) as AsyncIterable<Buffer>;
 }
 
 function refusal(path: string, what: string): IntakeError {

@@ -1,5 +1,5 @@
-import { AppendFile } from './append-file.ts';
 import { excerpt } from './excerpt.ts';
+import { Partitions } from './partitions.ts';
 import { Places } from './places.ts';
 import type { Format } from './sniff.ts';
 import { placeOf } from './stage.ts';
@@ -29,6 +29,8 @@ export interface RejectSummary {
 /** Text of the row a reject carries, in bytes of UTF-8. */
 const MAX_TEXT = 1024;
 const EXAMPLES = 3;
+/** Rejects of so many lines in turn are sorted together. */
+const LINES = 2 ** 22;
 
 /**
  * The rejects: every one a line of the rejects file, and counted by reason. Invalid rows turn up in the order of their
@@ -39,25 +41,26 @@ export class Rejects {
   count = 0;
   /** Of the lines that rejects are told by. */
   readonly places = new Places();
-  readonly #file: AppendFile;
+  readonly #partitions: Partitions;
   readonly #kinds = new Map<string, Kind>();
 
-  private constructor(file: AppendFile) {
-    this.#file = file;
+  private constructor(partitions: Partitions) {
+    this.#partitions = partitions;
   }
 
-  static async create(path: string): Promise<Rejects> {
-    return new Rejects(await AppendFile.create(path));
+  static async create(folder: string): Promise<Rejects> {
+    return new Rejects(await Partitions.create(folder));
   }
 
   /** `number`: the line as `places` has it; `row` its text, of which 1 KiB is kept. */
   add(number: number, reason: string, row: Buffer | string): void {
     this.count += 1;
-    const { file, line } = this.places.of(number);
+    const { file: name, line } = this.places.of(number);
     const text = typeof row === 'string' ? row : cut(row);
     this.#count(generalise(reason), number, text);
-    const reject = { ...(file !== null && { file }), line, reason, row: text };
-    this.#file.text(`${placeOf(number)}\t${JSON.stringify(reject)}\n`);
+    const reject = { ...(name !== null && { file: name }), line, reason, row: text };
+    const file = this.#partitions.file(Math.floor(number / LINES));
+    file.text(`${placeOf(number)}\t${JSON.stringify(reject)}\n`);
   }
 
   /**
@@ -86,15 +89,11 @@ export class Rejects {
   }
 
   async flush(): Promise<void> {
-    await this.#file.flush();
+    await this.#partitions.flush();
   }
 
   async close(): Promise<void> {
-    try {
-      await this.#file.flush(true);
-    } finally {
-      await this.#file.close();
-    }
+    await this.#partitions.close();
   }
 
   /** Duplicates come in the order of the sort, so that a later one may have an earlier line. */

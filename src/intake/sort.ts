@@ -1,26 +1,49 @@
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { PRIVATE_FOLDER } from '../private.ts';
 import { type EngineOptions, quoted, withEngine } from './engine.ts';
+import { filesIn, nameOf } from './partitions.ts';
 import { STAGE_MAX_ROW } from './stage.ts';
 
-export type SortOptions = EngineOptions;
+export interface SortOptions extends EngineOptions {
+  /** Files that are sorted at once as long as they are small. Bytes. Default 128 MB. */
+  groupBytes?: number;
+}
 
 /** The files hold plain lines and tabs, checked before: no quotes, no guessing. Buffers beyond 4 MiB cost memory. */
 const PLAIN = `auto_detect=false, header=false, quote='', escape='', comment='', compression='none', buffer_size=4194304`;
 const PLAIN_OUT = `FORMAT csv, HEADER false, QUOTE '', ESCAPE '', COMPRESSION 'none'`;
 
-/** A whole line as one column, by a delimiter that no line holds: splitting and joining columns takes as long as sorting them. */
-function linesOf(input: string): string {
-  return `read_csv(${quoted(input)}, columns={'text': 'VARCHAR'}, delim='\x01', max_line_size=${STAGE_MAX_ROW}, ${PLAIN})`;
+/** Whole lines as one column, by a delimiter that no line holds: splitting and joining columns takes as long as sorting them. */
+function linesOf(inputs: readonly string[]): string {
+  return `read_csv(${listOf(inputs)}, columns={'text': 'VARCHAR'}, delim='\x01', max_line_size=${STAGE_MAX_ROW}, ${PLAIN})`;
+}
+
+function linesByTheirBytes(inputs: readonly string[], output: string): string {
+  return `COPY (SELECT text FROM ${linesOf(inputs)} ORDER BY text) TO ${quoted(output)} (DELIMITER '\x01', ${PLAIN_OUT})`;
 }
 
 /**
- * Sorts lines by their bytes: staged rows (`Stage`) by from, to and line, so that equal pairs stand together, the first line
- * first; accounts, one a line, as `sortMentions` does.
+ * Sorts staged rows (`Stage`) by from, to and line, so that equal pairs stand together, the first line first. Rows of one
+ * from stand in one file; the files of `output` are to be read in the order of their names.
  */
+export async function sortRows(input: string, output: string, options: SortOptions): Promise<void> {
+  await sortPartitions(input, output, linesByTheirBytes, options);
+}
+
+/** Sorts what `Rejects` wrote by place, and leaves the places away. JSON holds no tab. Files as of `sortRows`. */
+export async function sortRejects(input: string, output: string, options: SortOptions): Promise<void> {
+  const columns = `{'place': 'VARCHAR', 'json': 'VARCHAR'}`;
+  const byPlace = (inputs: readonly string[], file: string) =>
+    `COPY (SELECT json FROM read_csv(${listOf(inputs)}, columns=${columns}, delim='\t', max_line_size=${STAGE_MAX_ROW}, ${PLAIN})
+      ORDER BY place) TO ${quoted(file)} (DELIMITER '\x01', ${PLAIN_OUT})`;
+  await sortPartitions(input, output, byPlace, options);
+}
+
+/** Sorts the lines of a file by their bytes. */
 export async function sortLines(input: string, output: string, options: SortOptions): Promise<void> {
-  await run(
-    `COPY (SELECT text FROM ${linesOf(input)} ORDER BY text) TO ${quoted(output)} (DELIMITER '\x01', ${PLAIN_OUT})`,
-    options,
-  );
+  await run(linesByTheirBytes([input], output), options);
 }
 
 /** Sorts mentions of accounts (`intake/accounts.ts`) by account. Equal accounts stand together; their order is open. */
@@ -33,15 +56,42 @@ export async function sortMentions(input: string, output: string, options: SortO
   );
 }
 
-/** Sorts what `Rejects` wrote by place, and leaves the places away. JSON holds no tab. */
-export async function sortRejects(input: string, output: string, options: SortOptions): Promise<void> {
-  const columns = `{'place': 'VARCHAR', 'json': 'VARCHAR'}`;
-  const rejects = `read_csv(${quoted(input)}, columns=${columns}, delim='\t', max_line_size=${STAGE_MAX_ROW}, ${PLAIN})`;
-  await run(
-    `COPY (SELECT json FROM ${rejects} ORDER BY place) TO ${quoted(output)} (DELIMITER '\x01', ${PLAIN_OUT})`,
-    options,
-  );
+const GROUP_BYTES = 128e6;
+
+/** Sorts the files of `input`, some at a time, into those of `output`. Each is removed once it is sorted. */
+async function sortPartitions(
+  input: string,
+  output: string,
+  sqlOf: (inputs: readonly string[], output: string) => string,
+  options: SortOptions,
+): Promise<void> {
+  await mkdir(output, { mode: PRIVATE_FOLDER });
+  await withEngine(options, async (connection: DuckDBConnection) => {
+    for (const [n, group] of (await groupsIn(input, options.groupBytes ?? GROUP_BYTES)).entries()) {
+      options.signal?.throwIfAborted();
+      await connection.run(sqlOf(group, join(output, nameOf(n))));
+      for (const file of group) await rm(file);
+    }
+  });
+  await rm(input, { recursive: true });
 }
+
+async function groupsIn(folder: string, groupBytes: number): Promise<string[][]> {
+  const groups: string[][] = [];
+  let bytes = Infinity;
+  for (const file of await filesIn(folder)) {
+    const { size } = await stat(file);
+    bytes += size;
+    if (bytes > groupBytes) {
+      groups.push([]);
+      bytes = size;
+    }
+    groups.at(-1)?.push(file);
+  }
+  return groups;
+}
+
+const listOf = (files: readonly string[]) => `[${files.map(quoted).join(', ')}]`;
 
 async function run(sql: string, options: SortOptions): Promise<void> {
   await withEngine(options, (connection) => connection.run(sql));

@@ -1,5 +1,7 @@
 import type { Fields, RowDirection } from '../domain/chunk.ts';
-import { AppendFile } from './append-file.ts';
+import type { AppendFile } from './append-file.ts';
+import { hashOf, hashOfBytes } from './hash.ts';
+import { Partitions } from './partitions.ts';
 import { MAX_ID } from './row.ts';
 
 const TAB = 9;
@@ -27,40 +29,59 @@ export function lineOf(place: string): number {
   return Number(place.slice(1));
 }
 
+/** Of a planned pair, which rows it stands for. */
+const LETTERS = { forward: 'f', reverse: 'r', both: 'b' } as const satisfies Record<RowDirection, string>;
+const DIRECTIONS = new Map(Object.entries(LETTERS).map(([direction, letter]) => [letter, direction as RowDirection]));
+
+function textOf(extra: Fields | RowDirection | null): string {
+  if (extra === null) return '';
+  return typeof extra === 'string' ? LETTERS[extra] : JSON.stringify(extra);
+}
+
+/** What stands at the end of a staged row: its fields, or of a planned pair the rows that it stands for. */
+export function extraOf(text: string): { fields: Fields | null; rows?: RowDirection } {
+  if (text.startsWith('{')) return { fields: JSON.parse(text) as Fields };
+  return { fields: null, rows: DIRECTIONS.get(text as 'f') };
+}
+
+/** Files of a stage, a power of two. One of them is sorted in the memory that there is up to 700 MB. */
+const PARTITIONS = 128;
+
 /**
- * The valid rows of the input, in its order, on disk: `from TAB to TAB place TAB fields-as-JSON`. Ids hold no control
- * characters and JSON escapes them, so tab and newline never need a quote: what comes after may split blindly, and the
- * order of whole lines by bytes is that of from, to and line, for a tab comes before whatever an id may hold. Where
- * rows are accounts, `from` is empty and `to` the account.
+ * The valid rows of the input on disk, each a line `from TAB to TAB place TAB fields-as-JSON`, those of one from in one file.
+ * Ids hold no control characters and JSON escapes them, so tab and newline never need a quote: what comes after may split
+ * blindly, and the order of whole lines by bytes is that of from, to and line, for a tab comes before whatever an id may
+ * hold. Where rows are accounts, `from` is empty and `to` the account, those of one account in one file.
  */
 export class Stage {
   rows = 0;
-  readonly #file: AppendFile;
+  readonly #partitions: Partitions;
   readonly #line = new PlaceCounter();
 
   /** Written so far. */
   get bytes(): number {
-    return this.#file.length;
+    return this.#partitions.bytes;
   }
 
-  private constructor(file: AppendFile) {
-    this.#file = file;
+  private constructor(partitions: Partitions) {
+    this.#partitions = partitions;
   }
 
-  static async create(path: string): Promise<Stage> {
-    return new Stage(await AppendFile.create(path));
+  static async create(folder: string): Promise<Stage> {
+    return new Stage(await Partitions.create(folder));
   }
 
   /** `extra`: the row's fields, or of a planned pair the rows that it stands for. */
   row(line: number, from: string, to: string, extra: Fields | RowDirection | null): void {
     this.rows += 1;
-    this.#file.text(`${from}\t${to}\t${placeOf(line)}\t${extra === null ? '' : JSON.stringify(extra)}\n`);
+    this.#fileOf(hashOf(from === '' ? to : from)).text(`${from}\t${to}\t${placeOf(line)}\t${textOf(extra)}\n`);
   }
 
   /** A row without fields straight from the input's bytes: `source[fromStart, fromEnd)` and `[toStart, toEnd)`. */
   pair(line: number, source: Buffer, fromStart: number, fromEnd: number, toStart: number, toEnd: number): void {
     this.rows += 1;
-    const file = this.#file;
+    const hash = fromStart < fromEnd ? hashOfBytes(source, fromStart, fromEnd) : hashOfBytes(source, toStart, toEnd);
+    const file = this.#fileOf(hash);
     file.reserve(PLACE_BYTES + 2 * MAX_ID + 4);
     const { block, used } = file;
     const counter = this.#line;
@@ -79,15 +100,15 @@ export class Stage {
   }
 
   async flush(): Promise<void> {
-    await this.#file.flush();
+    await this.#partitions.flush();
   }
 
   async close(): Promise<void> {
-    try {
-      await this.#file.flush(true);
-    } finally {
-      await this.#file.close();
-    }
+    await this.#partitions.close();
+  }
+
+  #fileOf(hash: number): AppendFile {
+    return this.#partitions.file((hash ^ (hash >>> 16)) & (PARTITIONS - 1));
   }
 }
 

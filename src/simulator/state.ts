@@ -123,14 +123,17 @@ export interface SeenList {
   customSequence: number;
 }
 
+/** Sources that entries are shared for. */
+const MOST_SOURCES = 1000;
+
 /** Everything the service remembers. */
 export class World {
   /** There while reads lag behind writes; then it hears of every write. */
   history: History | null = null;
   readonly #accounts = new Map<string, Account>();
   readonly #caseSensitive: boolean;
-  /** Sources repeat by the million; keep one string of each. */
-  readonly #sources = new Map<string, string>();
+  /** By source: the newest entry that has nothing but its time and this source. */
+  readonly #plain = new Map<string, Friend>();
 
   constructor(caseSensitive: boolean) {
     this.#caseSensitive = caseSensitive;
@@ -156,13 +159,6 @@ export class World {
     return account;
   }
 
-  oneString(source: string): string {
-    const known = this.#sources.get(source);
-    if (known !== undefined) return known;
-    if (this.#sources.size < 1000) this.#sources.set(source, source);
-    return source;
-  }
-
   /** The list of an account, as far as a read can see. */
   seen(account: Account): SeenList {
     return this.history?.list(account) ?? account;
@@ -186,11 +182,22 @@ export class World {
     friend: Friend,
     touched: Touched = { standard: true, custom: friend.more?.custom !== undefined },
   ): void {
-    friend.source = this.oneString(friend.source);
-    from.setFriend(to, friend);
+    from.setFriend(to, this.#shared(friend));
     if (friend.more?.groups) from.addGroups(friend.more.groups);
     from.raise(touched);
     to.clearPending(from);
+  }
+
+  /**
+   * The entry to keep. Those of an import are alike by the million: one object and one string stand for all of a second, which
+   * spares most of the memory of a large world, and the pauses to go through it.
+   */
+  #shared(friend: Friend): Friend {
+    const alike = this.#plain.get(friend.source);
+    if (friend.more !== null) return { ...friend, source: alike?.source ?? friend.source };
+    if (alike?.addTime === friend.addTime) return alike;
+    if (alike !== undefined || this.#plain.size < MOST_SOURCES) this.#plain.set(friend.source, friend);
+    return friend;
   }
 
   /** Takes an entry out of a friend list that has it. Names of lists ("groups") stay: only group_delete ends them. */

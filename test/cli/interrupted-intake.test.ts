@@ -32,7 +32,7 @@ function hasWritten(file: string): boolean {
   if (folder === undefined) return false;
   const path = join(place.home, 'intake', folder, file);
   try {
-    return statSync(path).size > 0;
+    return statSync(path).isDirectory() ? readdirSync(path).length > 0 : statSync(path).size > 0;
   } catch {
     return false;
   }

@@ -2,7 +2,7 @@
  * G2: every accepted row gets exactly one outcome in the results file, whatever is killed, and whoever works on the
  * job at once. Real processes, real kills, a real service; what befriend says is compared with what happened.
  */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { Report } from '../../src/results/report.ts';
@@ -53,10 +53,14 @@ async function rowsAreStaged(home: string): Promise<void> {
   const intake = join(home, 'intake');
   for (;;) {
     const [folder] = existsSync(intake) ? readdirSync(intake) : [];
-    const stage = statSync(join(intake, folder ?? '-', 'intake.tmp', 'stage'), { throwIfNoEntry: false });
-    if ((stage?.size ?? 0) > 0) return;
+    const work = join(intake, folder ?? '-', 'intake.tmp');
+    if (['stage', 'sorted'].some((name) => holdsFiles(join(work, name)))) return;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+function holdsFiles(folder: string): boolean {
+  return existsSync(folder) && readdirSync(folder).length > 0;
 }
 
 async function expectWholeTruth(report: Report, of: readonly Row[] = rows): Promise<void> {

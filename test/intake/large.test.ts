@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
 import { afterAll, expect, it } from 'vitest';
+import { filesIn } from '../../src/intake/partitions.ts';
 import { lineOf, placeOf, Stage } from '../../src/intake/stage.ts';
 import { makeFolder, optionsFor, readChunks } from './support.ts';
 
@@ -51,6 +52,39 @@ it('a line is staged under its number whatever that is, counted up or not', asyn
   const lines = [1, 2, 9, 10, 11, 99, 100, 90_000_000, 99_999_999, 100_000_000, 2 ** 31 - 1, 2 ** 31, 2 ** 32 + 1];
   for (const line of lines) stage.pair(line, pair, 0, 1, 2, 3);
   await stage.close();
-  const staged = readFileSync(path, 'utf8').trimEnd().split('\n');
+  const [file, ...others] = await filesIn(path);
+  expect(others).toEqual([]);
+  const staged = readFileSync(file as string, 'utf8')
+    .trimEnd()
+    .split('\n');
   expect(staged.map((text) => lineOf(text.split('\t')[2] as string))).toEqual(lines);
+});
+
+it('rows of one account are staged in one file, from bytes and from text alike', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.string({ unit: fc.constantFrom('a', 'é', '7', '用'), minLength: 1 })), async (ids) => {
+      const path = folder.next();
+      const stage = await Stage.create(path);
+      for (const [n, id] of ids.entries()) {
+        const bytes = Buffer.from(`${id},x`);
+        stage.pair(2 * n, bytes, 0, bytes.length - 2, bytes.length - 1, bytes.length);
+        stage.row(2 * n + 1, id, 'y', null);
+        stage.row(2 * n + 1, '', id, { nick: 'z' });
+      }
+      await stage.close();
+      const filesOf = new Map<string, Set<string>>();
+      let rows = 0;
+      for (const file of await filesIn(path)) {
+        for (const line of readFileSync(file, 'utf8').trimEnd().split('\n')) {
+          const [from, to] = line.split('\t') as [string, string];
+          const id = from === '' ? to : from;
+          filesOf.set(id, (filesOf.get(id) ?? new Set()).add(file));
+          rows += 1;
+        }
+      }
+      expect(rows).toBe(3 * ids.length);
+      for (const files of filesOf.values()) expect(files.size).toBe(1);
+    }),
+    { numRuns: 30 },
+  );
 });

@@ -217,3 +217,31 @@ it('finds duplicates across the file: the first line wins, whatever its other co
     },
   ]);
 });
+
+const few = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h');
+
+it.each(['import', 'check', 'get'] as const)(
+  '%s: sorted a file at a time, it is what it is sorted as a whole',
+  async (operation) => {
+    const rows = fc.array(fc.tuple(few, few), { minLength: 1, maxLength: 60 });
+    const totals = { rows: 0, invalid: 0, duplicate: 0, accepted: 0 };
+    await fc.assert(
+      fc.asyncProperty(rows, async (pairs) => {
+        const isOfAccounts = operation === 'get';
+        const lines = pairs.map(([from, to]) => (isOfAccounts ? from : `${from},${to}`));
+        const content = [isOfAccounts ? 'account' : 'from,to', ...lines].join('\n');
+        const [whole, apart] = [
+          await takeFile(folder.next(), content, { operation }),
+          await takeFile(folder.next(), content, { operation, groupBytes: 1 }),
+        ];
+        expect(apart.rejects).toEqual(whole.rejects);
+        expect(apart.pairs).toEqual(whole.pairs);
+        expect({ ...apart.prepared, dir: '' }).toEqual({ ...whole.prepared, dir: '' });
+        for (const name of ['rows', 'invalid', 'duplicate', 'accepted'] as const)
+          totals[name] += apart.prepared.totals[name];
+      }),
+      { numRuns: 20 },
+    );
+    expect(Math.min(totals.duplicate, totals.accepted)).toBeGreaterThan(0);
+  },
+);
