@@ -69,7 +69,7 @@ function judgeDisk(freeBytes: number): Finding {
     text,
     advice:
       'Make room (befriend jobs prune removes jobs that are over), or set BEFRIEND_HOME to another disk: an intake takes ' +
-      'three to six times its unpacked input, results some 200 bytes a row.',
+      'two to four times its unpacked input, results some 200 bytes a row.',
   };
 }
 

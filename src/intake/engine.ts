@@ -58,7 +58,12 @@ export async function openEngine(options: EngineOptions): Promise<{ connection: 
   return { connection, close };
 }
 
-/** A path as a literal of SQL. */
+/** A path as a literal of SQL, to be written to. */
 export function quoted(path: string): string {
   return `'${path.replaceAll("'", "''")}'`;
+}
+
+/** The same, to be read from: there DuckDB takes a path for a pattern. */
+export function quotedInput(path: string): string {
+  return quoted(path.replaceAll(/[*?[]/g, '[$&]'));
 }

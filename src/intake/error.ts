@@ -61,7 +61,7 @@ export function workError(dir: string, signal: AbortSignal | undefined, cause: u
   if (DISK_FULL.test(`${code} ${message}`)) {
     return new IntakeError(
       'no-space',
-      `${dir}: the disk is full. Intake needs three to six times the size of the unpacked input there; free some, or choose another home directory`,
+      `${dir}: the disk is full. Intake needs two to four times the size of the unpacked input there; free some, or choose another home directory`,
       cause,
     );
   }

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { columnNamed } from './columns.ts';
 import { digestOfFile } from './digest.ts';
-import { openEngine, quoted } from './engine.ts';
+import { openEngine, quotedInput } from './engine.ts';
 import { IntakeError } from './error.ts';
 import type { OpenSource } from './source.ts';
 
@@ -32,12 +32,14 @@ export async function openParquet(path: string, signal?: AbortSignal): Promise<O
       ...(signal && { signal }),
     });
     const ask = async (sql: string) => (await connection.runAndReadAll(sql)).getRowsJS();
+    // Older writers do not mark text as such. Folders in the path say nothing of the rows.
+    const file = `read_parquet(${quotedInput(path)}, binary_as_string=true, hive_partitioning=false)`;
     try {
-      const columns = await ask(`DESCRIBE SELECT * FROM read_parquet(${quoted(path)})`);
-      const texts = textsOf(path, columns as [string, string][]);
-      const [[rows]] = (await ask(`SELECT count(*) FROM read_parquet(${quoted(path)})`)) as [[bigint]];
+      const columns = await ask(`DESCRIBE SELECT * FROM ${file}`);
+      const replaced = replacedIn(path, columns as [string, string][]);
+      const [[rows]] = (await ask(`SELECT count(*) FROM ${file}`)) as [[bigint]];
       const lines = await connection.stream(
-        `SELECT to_json(row)::VARCHAR FROM (SELECT * ${texts} FROM read_parquet(${quoted(path)})) row`,
+        `SELECT to_json(row)::VARCHAR FROM (SELECT * ${replaced} FROM ${file}) row`,
       );
       let read = 0;
       for (
@@ -71,19 +73,23 @@ export async function openParquet(path: string, signal?: AbortSignal): Promise<O
   };
 }
 
-/** What makes text of columns of ids that are numbers. Error: `no-columns` where no column is one of ids. */
-function textsOf(path: string, columns: readonly [name: string, type: string][]): string {
-  const ids = columns.filter(([name]) => IDS.has(columnNamed(name)?.kind));
-  if (ids.length === 0) {
+/**
+ * What makes text of columns of ids that are numbers, and spares reading those that mean nothing to befriend: their names
+ * alone are kept, for the warning. Error: `no-columns` where no column is one of ids.
+ */
+function replacedIn(path: string, columns: readonly [name: string, type: string][]): string {
+  if (!columns.some(([name]) => IDS.has(columnNamed(name)?.kind))) {
     const names = columns.map(([name]) => JSON.stringify(name)).join(', ');
     throw new IntakeError(
       'no-columns',
       `${path}: no column is called from, to or account; it has ${names}. Name them as docs/formats.md has them`,
     );
   }
-  const casts = ids
-    .filter(([, type]) => WHOLE_NUMBER.test(type))
-    .map(([name]) => `"${name.replaceAll('"', '""')}"`)
-    .map((name) => `${name}::VARCHAR AS ${name}`);
-  return casts.length === 0 ? '' : `REPLACE (${casts.join(', ')})`;
+  const replaced = columns.flatMap(([name, type]) => {
+    const column = columnNamed(name);
+    const quotedName = `"${name.replaceAll('"', '""')}"`;
+    if (column === null) return [`NULL AS ${quotedName}`];
+    return IDS.has(column.kind) && WHOLE_NUMBER.test(type) ? [`${quotedName}::VARCHAR AS ${quotedName}`] : [];
+  });
+  return replaced.length === 0 ? '' : `REPLACE (${replaced.join(', ')})`;
 }

@@ -33,7 +33,7 @@ export type Origin = Source | Again;
 export interface PrepareOptions {
   operation: Operation;
   options: OperationOptions;
-  /** The spool's directory, its own; made where it is missing. Scratch space too: three to six times the input. */
+  /** The spool's directory, its own; made where it is missing. Scratch space too: two to four times the input. */
   dir: string;
   /** Written only when there are rejects; a file already there is replaced, or removed when there are none. */
   rejectsPath: string;
@@ -215,18 +215,18 @@ async function readParts(
   const sink = new RowSink({ operation, looseIds }, stage, rejects);
   const names = new ColumnNames(operation);
   const parts = partsOf(source);
-  const room = new Room(options.dir, pathsOf(source), operation.tellsBothWays(options.options));
+  const room = new Room(options.dir, operation.tellsBothWays(options.options));
   const read = { lines: 0, bytes: 0, digests: [] as string[], warnings: [] as string[] };
   for (const part of parts) {
     const input = await openSource(part, signal);
+    await room.begin(pathsOf(part)[0] ?? null, stage.bytes);
     rejects.places.begin(parts.length > 1 ? input.name : null, input.format, read.lines);
     const { lines, warnings } = await readPart(input, names, sink, async () => {
       signal?.throwIfAborted();
       await stage.flush();
       await rejects.flush();
-      const taken = read.bytes + input.taken();
-      await room.check(stage.bytes, taken);
-      onProgress?.({ bytes: taken, rows: sink.rows });
+      await room.check(stage.bytes, input.taken());
+      onProgress?.({ bytes: read.bytes + input.taken(), rows: sink.rows });
     });
     read.lines += lines;
     read.bytes += input.taken();

@@ -2,7 +2,7 @@ import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { PRIVATE_FOLDER } from '../private.ts';
-import { type EngineOptions, quoted, withEngine } from './engine.ts';
+import { type EngineOptions, quoted, quotedInput, withEngine } from './engine.ts';
 import { filesIn, nameOf } from './partitions.ts';
 import { STAGE_MAX_ROW } from './stage.ts';
 
@@ -49,7 +49,7 @@ export async function sortLines(input: string, output: string, options: SortOpti
 /** Sorts mentions of accounts (`intake/accounts.ts`) by account. Equal accounts stand together; their order is open. */
 export async function sortMentions(input: string, output: string, options: SortOptions): Promise<void> {
   const columns = `{'account': 'VARCHAR', 'first': 'BIGINT', 'count': 'BIGINT'}`;
-  const mentions = `read_csv(${quoted(input)}, columns=${columns}, delim='\t', max_line_size=${STAGE_MAX_ROW}, ${PLAIN})`;
+  const mentions = `read_csv(${quotedInput(input)}, columns=${columns}, delim='\t', max_line_size=${STAGE_MAX_ROW}, ${PLAIN})`;
   await run(
     `COPY (SELECT * FROM ${mentions} ORDER BY account) TO ${quoted(output)} (DELIMITER '\t', ${PLAIN_OUT})`,
     options,
@@ -91,7 +91,7 @@ async function groupsIn(folder: string, groupBytes: number): Promise<string[][]>
   return groups;
 }
 
-const listOf = (files: readonly string[]) => `[${files.map(quoted).join(', ')}]`;
+const listOf = (files: readonly string[]) => `[${files.map(quotedInput).join(', ')}]`;
 
 async function run(sql: string, options: SortOptions): Promise<void> {
   await withEngine(options, (connection) => connection.run(sql));

@@ -178,11 +178,11 @@ describe.skipIf(reason !== null)(`a home on a small disk${reason === null ? '' :
   });
 
   test('full during intake: nothing is accepted or left over, and the same command works with more room', async () => {
-    await mounted('3m');
-    const rows = Array.from({ length: 30_000 }, (_, n) => [`somebody${n % 100}`, `another${n}`] as const);
+    await mounted('2m');
+    const rows = Array.from({ length: 40_000 }, (_, n) => [`somebody${n % 100}`, `another${n}`] as const);
     const file = made.csv('rows.csv', rows);
     const full = await start('check', file).done;
-    expect(full.stderr).toMatch(/the disk is full\. Intake needs three/);
+    expect(full.stderr).toMatch(/the disk is full\. Intake needs two/);
     expect(full.code).toBe(2);
     expectClean(full);
     expect(readdirSync(join(disk.seen, 'jobs'))).toEqual([]);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/intake/digest.ts';
@@ -141,6 +141,25 @@ describe('patterns', () => {
     expect(await found('*/p[0-1]*.csv')).toEqual(['more/p1.csv', 'parts/p10.csv']);
     expect(await found('parts/[!p].txt')).toEqual(['parts/x.txt']);
     expect(await found('parts/.*.csv')).toEqual(['parts/.hidden.csv']);
+  });
+
+  it('come in the same order however each of them is said', async () => {
+    const [p10, p2] = [join(root, 'parts/p10.csv'), join(root, 'parts/p2.csv')];
+    const lead = async (...names: string[]) => (await fileNames(names)).map((name) => resolve(name));
+    expect(await lead(p10, p2)).toEqual([p10, p2]);
+    expect(await lead(p2, relative('.', p10))).toEqual([p10, p2]);
+    expect(await lead(relative('.', p2), p10)).toEqual([p10, p2]);
+  });
+
+  it('leave out what befriend itself writes beside its inputs', async () => {
+    const [input, rejects, results] = filesOf({
+      'a.jsonl': '',
+      'a.jsonl.rejects.jsonl': '',
+      'a.jsonl.import-1.results.jsonl': '',
+    }) as [string, string, string];
+    expect(await fileNames([join(dirname(input), '*.jsonl')])).toEqual([input]);
+    expect(await fileNames([join(dirname(input), '**')])).toEqual([input]);
+    expect(await fileNames([rejects, results])).toEqual([results, rejects]);
   });
 
   it('are none where a file has that very name', async () => {

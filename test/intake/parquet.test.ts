@@ -1,5 +1,5 @@
 /** Parquet and zstd: the same rows as plain text has, in order, with their lines; what is damaged is said. */
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -43,6 +43,39 @@ describe('Parquet', () => {
     expect(taken.pairs).toContain('0>100');
     expect(taken.pairs).toContain('99>20099');
     expect(reasons(taken)).toEqual(['18901 remark: longer than 96 bytes']);
+  });
+
+  it('has text that its writer did not mark as such', async () => {
+    const query = `SELECT encode('a') AS "from", encode('b') AS "to", encode('张三') AS remark`;
+    const path = await written(query, 'unmarked.parquet', PARQUET);
+    const taken = await take(folder.next(), { kind: 'file', path }, { operation: 'import' });
+    expect(taken.rejects).toEqual([]);
+    expect(taken.rows).toEqual([{ from: 'a', to: 'b', fields: { remark: '张三' } }]);
+  });
+
+  it('is the file of its very name, whatever stands in the path', async () => {
+    const inner = `${folder.next()}/from=legacy/group=vip`;
+    mkdirSync(inner, { recursive: true });
+    const query = (from: string) => `SELECT '${from}' AS "from", 'b' AS "to", 'inner' AS "group"`;
+    const [named, other] = [`${inner}/part-[1].parquet`, `${inner}/part-1.parquet`];
+    renameSync(await written(query('named'), 'n.parquet', PARQUET), named);
+    renameSync(await written(query('other'), 'o.parquet', PARQUET), other);
+    for (const [path, from] of [
+      [named, 'named'],
+      [other, 'other'],
+    ] as const) {
+      const taken = await take(folder.next(), { kind: 'file', path }, { operation: 'import' });
+      expect(taken.rows).toEqual([{ from, to: 'b', fields: { groups: ['inner'] } }]);
+    }
+  });
+
+  it('columns that mean nothing are named, and what is in them harms no row', async () => {
+    const query = `SELECT 'a' AS "from", 'b' AS "to", 'nan'::DOUBLE AS score, 'inf'::DOUBLE AS "odd ""name"""`;
+    const path = await written(query, 'nan.parquet', PARQUET);
+    const taken = await take(folder.next(), { kind: 'file', path }, { operation: 'import' });
+    expect(taken.pairs).toEqual(['a>b']);
+    expect(taken.rejects).toEqual([]);
+    expect(taken.prepared.warnings).toEqual(['unknown columns are ignored: "score", "odd \\"name\\""']);
   });
 
   it('may have lists, absent values and columns of other names', async () => {
