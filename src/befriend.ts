@@ -73,8 +73,8 @@ export interface RetrySettings extends RetryAsked {
 export interface Befriend {
   /**
    * Takes rows in: validates, deduplicates, cuts into chunks, creates the job. Accepted when it resolves.
-   * @throws IntakeError, KeyConflict, JobElsewhere; HandoverFailed when no worker took a spool through Redis: nothing was
-   * accepted
+   * @throws IntakeError, KeyConflict, JobElsewhere; HandoverFailed when no worker took a spool through Redis, or nobody can
+   * tell: its text says which
    */
   submit(source: Source, asked: SubmitSettings): Promise<SubmittedJob>;
   /**

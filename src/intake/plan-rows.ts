@@ -2,7 +2,8 @@ import type { RowDirection } from '../domain/chunk.ts';
 import { markedOnly, type TakesRow } from './again.ts';
 import { readSorted } from './cut-rows.ts';
 import { Degrees } from './degrees.ts';
-import { BY_U, BY_V, type Graph, lowerBound, plan } from './plan.ts';
+import { BY_U, BY_V, type Graph } from './plan.ts';
+import { planBeside } from './planner.ts';
 import { type SortOptions, sortRows } from './sort.ts';
 import { Stage } from './stage.ts';
 
@@ -62,10 +63,14 @@ export async function planRows(sorted: string, planned: string, options: PlanOpt
     const calls = await callsOf((take) => read(planned, onlyFirst(take)), capacity);
     return { ...told, isPlanned: calls <= everyAccount, lowerBound: Math.ceil(accepted / 2 / capacity) };
   }
-  const { graph, directions } = edges.graph();
-  await writePairs(scratch, graph, directions, plan(graph, ownEnds(directions), capacity).asks, edges.names, options);
+  const { graph: found, directions } = edges.graph();
+  const { graph, asks, lowerBound } = await planBeside(
+    { graph: found, simple: ownEnds(directions), capacity },
+    sort.signal,
+  );
+  await writePairs(scratch, graph, directions, asks, edges.names, options);
   await sortRows(scratch, planned, sort);
-  return { ...told, isPlanned: true, lowerBound: lowerBound(graph, capacity) };
+  return { ...told, isPlanned: true, lowerBound };
 }
 
 type ReadRows = (take: TakesRow, flush?: () => Promise<void>) => Promise<void>;

@@ -40,6 +40,25 @@ export function plan(graph: Graph, simple: Uint8Array, capacity: number): Plan {
   return best.calls < calls ? best : { asks: simple, calls };
 }
 
+/** A graph to be planned; `simple` as of `plan`. */
+export interface Asked {
+  graph: Graph;
+  simple: Uint8Array;
+  /** Edges of one call. */
+  capacity: number;
+}
+
+export interface Planned {
+  /** As of `Plan`. */
+  asks: Uint8Array;
+  /** No plan takes fewer calls, as far as is known. */
+  lowerBound: number;
+}
+
+export function planned({ graph, simple, capacity }: Asked): Planned {
+  return { asks: plan(graph, simple, capacity).asks, lowerBound: lowerBound(graph, capacity) };
+}
+
 /** How many edges each account asks about. */
 export function loadsOf({ accounts, u, v }: Graph, asks: Uint8Array): Uint32Array {
   const loads = new Uint32Array(accounts);

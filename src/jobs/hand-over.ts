@@ -1,10 +1,11 @@
 import { open, stat, type FileHandle } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { countPieces, PIECE_BYTES, pieceAt } from '../domain/pieces.ts';
 import { ANSWER_MS, unlessAborted, within } from '../redis/in-time.ts';
 import { workError } from '../intake/error.ts';
+import { checkRejectsPath, publishRejects } from '../intake/publish.ts';
 import { spoolPaths } from '../intake/spool-file.ts';
 import type { Source } from '../intake/source.ts';
 import type { Answer, Handovers, Offer, Standing } from './handovers.ts';
@@ -22,7 +23,10 @@ import {
   type SubmitParts,
 } from './submit.ts';
 
-/** No worker has taken the spool in. Nothing was accepted; the text says what to do. */
+/**
+ * No worker has taken the spool in, or nobody can tell: the text says whether something may have been accepted, and what to
+ * do.
+ */
 export class HandoverFailed extends Error {
   override name = 'HandoverFailed';
 }
@@ -69,15 +73,17 @@ export async function submitThroughRedis(
   const id = makeId(asked.operation, parts);
   const folder = openIntakeFolder(parts.home, id, parts.wallClock);
   try {
-    const rejects = rejectsPath ?? join(folder.path, REJECTS_FILE);
-    const prepared = await prepareIn(folder.path, source, asked, parts, rejects);
+    if (rejectsPath !== null) await checkRejectsPath(resolve(rejectsPath), source);
+    const prepared = await prepareIn(folder.path, source, asked, parts);
+    const rejects = join(folder.path, REJECTS_FILE);
+    if (rejectsPath !== null) await publishRejects(prepared.rejects.count > 0 ? [rejects] : null, rejectsPath);
     await parts.inspect?.(prepared);
     const { makesRoom, ...identity } = identityOf(asked, prepared);
     const known = asked.again ? null : await findJob(identity.fingerprint, asked, parts.ledger);
     if (known !== null) return { kind: 'existing', job: known, prepared };
     const { id: _, ...described } = describe(id, identity, asked, prepared, parts);
     const job = { ...described, name: asked.name };
-    const spool = await openParts(folder.path, rejects, parts);
+    const spool = await openParts(folder.path, parts);
     try {
       const offer: Offer = { job, makesRoom, files: spool.files, pieceBytes: spool.pieceBytes };
       const answer = await handOver(id, offer, spool.read, parts);
@@ -88,7 +94,9 @@ export async function submitThroughRedis(
       await spool.close();
     }
   } catch (error) {
-    throw parts.signal?.aborted ? workError(folder.path, parts.signal, error) : error;
+    // What cannot be told is not to be told as if nothing was accepted.
+    if (error instanceof HandoverFailed || !parts.signal?.aborted) throw error;
+    throw workError(folder.path, parts.signal, error);
   } finally {
     await folder.remove();
   }
@@ -109,10 +117,10 @@ export async function handOver(
   try {
     return await sendAll(id, offer, read, parts);
   } catch (error) {
-    const abandoned = await within(handovers.abandon(id), ANSWER_MS);
-    if (abandoned === null) throw silent();
-    if (abandoned.value === null) throw error;
-    return { kind: 'created', job: abandoned.value };
+    const abandoned = await within(handovers.abandon(id), ANSWER_MS).catch(() => null);
+    if (abandoned === null) throw silent(error);
+    if (abandoned.value !== null) return { kind: 'created', job: abandoned.value };
+    throw error instanceof Error && error.name === 'ReplyError' ? refused(error) : error;
   }
 }
 
@@ -132,7 +140,8 @@ async function sendAll(
     signal?.throwIfAborted();
     const standing = offered ? await inPatience(handovers.look(id), parts) : null;
     if (standing?.answer) {
-      await within(handovers.abandon(id), ANSWER_MS);
+      // What is left in Redis where this fails expires.
+      await within(handovers.abandon(id), ANSWER_MS).catch(() => null);
       return standing.answer;
     }
     if (offered && standing === null) throw lost();
@@ -216,15 +225,23 @@ class Watch {
 
 function lost(): HandoverFailed {
   return new HandoverFailed(
-    'Redis has nothing of the spool that was handed over any more: it has lost data, or this process stood still for more ' +
-      'than a minute. Submit the rows again: if a worker had all of them, that finds its job.',
+    'Redis has nothing of the spool that was handed over any more: it has lost data, or for more than a minute it was away ' +
+      'or this process stood still. Submit the rows again: if a worker had all of them, that finds its job.',
   );
 }
 
-function silent(): HandoverFailed {
+function silent(cause?: unknown): HandoverFailed {
   return new HandoverFailed(
     'Redis does not answer, so it cannot be told whether a worker has made a job of the rows. Submit them again when it ' +
       'does: that finds the job, if there is one.',
+    { cause },
+  );
+}
+
+function refused(cause: Error): HandoverFailed {
+  return new HandoverFailed(
+    `Redis refused a piece of the spool: ${cause.message}. Nothing was accepted. Mend that, and submit the rows again.`,
+    { cause },
   );
 }
 
@@ -243,16 +260,12 @@ interface OpenParts {
   close(): Promise<void>;
 }
 
-/** The files of the spool in `folder`, and the rejects where they are, to be read in pieces. */
-async function openParts(
-  folder: string,
-  rejects: string,
-  { pieceBytes = PIECE_BYTES }: HandOverParts,
-): Promise<OpenParts> {
+/** The files of the spool in `folder` and its rejects, to be read in pieces. */
+async function openParts(folder: string, { pieceBytes = PIECE_BYTES }: HandOverParts): Promise<OpenParts> {
   const files: Offer['files'] = [];
   const handles: FileHandle[] = [];
   for (const name of PART_FILES) {
-    const path = name === REJECTS_FILE ? rejects : join(folder, name);
+    const path = join(folder, name);
     const found = await stat(path).catch(() => null);
     if (found === null) continue;
     files.push({ name, bytes: found.size });

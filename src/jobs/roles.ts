@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
@@ -132,7 +133,7 @@ export function startRoles(options: RolesOptions): Roles {
   }
   const calling = roles.includes('call') ? startCalling(commands, options) : null;
   const inFlight = () => calling?.inFlight() ?? {};
-  loops.push(tellFigures({ ...options, inFlight }, abort.signal));
+  loops.push(tellFigures({ ...options, id: randomUUID(), inFlight }, abort.signal));
   if (roles.includes('record')) {
     const parts = {
       ...options,

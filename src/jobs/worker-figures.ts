@@ -30,6 +30,8 @@ interface Said extends WorkerFigures {
 interface FiguresParts {
   redis: Redis;
   keys: Keys;
+  /** Of this holder of roles: host and process are not its own alone, in containers and where a process has roles twice. */
+  id: string;
   inFlight: () => WorkerFigures['inFlight'];
 }
 
@@ -38,11 +40,10 @@ interface FiguresParts {
  * or refuses, others tell. Who is silent for a minute is forgotten.
  */
 export async function tellFigures(
-  { redis, keys, roles, inFlight }: Pick<WorkerFigures, 'roles'> & FiguresParts,
+  { redis, keys, id, roles, inFlight }: Pick<WorkerFigures, 'roles'> & FiguresParts,
   signal: AbortSignal,
 ): Promise<void> {
   const host = hostname();
-  const field = fieldOf({ host, pid: process.pid });
   let cpu = process.cpuUsage();
   let since = performance.now();
   const say = async (): Promise<void> => {
@@ -52,24 +53,23 @@ export async function tellFigures(
     since = performance.now();
     const figures = { host, pid: process.pid, roles, cores: Math.round(1000 * cores) / 1000, inFlight: inFlight() };
     const said: Said = { ...figures, rssBytes: process.memoryUsage.rss(), at: await redisMs(redis) };
-    await redis.hset(keys.workers, field, JSON.stringify(said));
+    await redis.hset(keys.workers, id, JSON.stringify(said));
     await forgetGone(redis, keys, said.at);
   };
   while (!signal.aborted) {
     await sleep(EVERY_MS, undefined, { signal }).catch(ignore);
     if (!signal.aborted) await say().catch(ignore);
   }
-  if (redis.status === 'ready') await redis.hdel(keys.workers, field).catch(ignore);
+  if (redis.status === 'ready') await redis.hdel(keys.workers, id).catch(ignore);
 }
 
 function ignore(): void {}
-
-const fieldOf = ({ host, pid }: Pick<WorkerFigures, 'host' | 'pid'>): string => `${host}:${pid}`;
 
 /** The workers that have said something lately, by host and process. */
 export async function workersOf(redis: Redis, keys: Keys): Promise<WorkerFigures[]> {
   const [all, now] = await Promise.all([saidIn(redis, keys), redisMs(redis)]);
   return all
+    .map(({ said }) => said)
     .filter(({ at }) => now - at <= GONE_MS)
     .toSorted((a, b) => a.host.localeCompare(b.host) || a.pid - b.pid)
     .map(({ host, pid, roles, cores, rssBytes, inFlight }) => ({ host, pid, roles, cores, rssBytes, inFlight }));
@@ -81,12 +81,15 @@ export function inFlightOf(command: string, workers: readonly WorkerFigures[]): 
 }
 
 async function forgetGone(redis: Redis, keys: Keys, now: number): Promise<void> {
-  const gone = (await saidIn(redis, keys)).filter(({ at }) => now - at > FORGOTTEN_MS);
-  if (gone.length > 0) await redis.hdel(keys.workers, ...gone.map(fieldOf));
+  const gone = (await saidIn(redis, keys)).filter(({ said }) => now - said.at > FORGOTTEN_MS);
+  if (gone.length > 0) await redis.hdel(keys.workers, ...gone.map(({ id }) => id));
 }
 
-async function saidIn(redis: Redis, keys: Keys): Promise<Said[]> {
-  return Object.values(await redis.hgetall(keys.workers)).map((text) => JSON.parse(text) as Said);
+async function saidIn(redis: Redis, keys: Keys): Promise<{ id: string; said: Said }[]> {
+  return Object.entries(await redis.hgetall(keys.workers)).map(([id, text]) => ({
+    id,
+    said: JSON.parse(text) as Said,
+  }));
 }
 
 async function redisMs(redis: Redis): Promise<number> {

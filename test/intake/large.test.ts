@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
 import { afterAll, expect, it } from 'vitest';
 import { filesIn } from '../../src/intake/partitions.ts';
+import { prepare } from '../../src/intake/prepare.ts';
 import { lineOf, placeOf, Stage } from '../../src/intake/stage.ts';
+import { seededRandom } from '../../src/simulator/graph.ts';
 import { makeFolder, optionsFor, readChunks } from './support.ts';
 
 const folder = makeFolder();
@@ -14,7 +16,7 @@ afterAll(() => folder.remove());
 const built = fileURLToPath(new URL('../../dist/src/intake/prepare.js', import.meta.url));
 
 it('chunks of many batches are packed beside the cutting, in their order, and hold every row', async () => {
-  const { prepare } = (await import(built)) as typeof import('../../src/intake/prepare.ts');
+  const { prepare: packing } = (await import(built)) as typeof import('../../src/intake/prepare.ts');
   const base = folder.next();
   const path = `${base}.csv`;
   // 150,000 rows, 5 MB of JSON, a hub with many chunks among small accounts; every row once, in no order.
@@ -24,7 +26,7 @@ it('chunks of many batches are packed beside the cutting, in their order, and ho
   });
   writeFileSync(path, `from,to\n${rows.join('\n')}\n`);
   const options = optionsFor(base, { operation: 'import', threads: 2 });
-  const { totals } = await prepare({ kind: 'file', path }, options);
+  const { totals } = await packing({ kind: 'file', path }, options);
   expect(totals).toEqual({ rows: 150_000, invalid: 0, duplicate: 0, accepted: 150_000 });
   const chunks = await readChunks(options.dir);
   const found = chunks.flatMap(({ from, items }) => items.map(({ to }) => `${from},${to}`));
@@ -33,6 +35,20 @@ it('chunks of many batches are packed beside the cutting, in their order, and ho
   const ofHub = chunks.flatMap(({ from }, n) => (from === 'hub' ? [n] : []));
   expect(ofHub).toHaveLength(Math.ceil(2500 / options.operation.itemsPerCall));
   expect(chunks.slice(ofHub[1]).map(({ from }) => from)).toEqual(ofHub.slice(1).map(() => 'hub'));
+});
+
+it('a plan of many pairs, made in a thread, is the one that is made in place', async () => {
+  const beside = ((await import(built)) as typeof import('../../src/intake/prepare.ts')).prepare;
+  const random = seededRandom(1);
+  const id = () => `u${Math.floor(3000 * random() ** 2)}`;
+  const pairs = Array.from({ length: 80_000 }, () => [id(), id()]).filter(([from, to]) => from !== to);
+  const path = `${folder.next()}.csv`;
+  writeFileSync(path, `from,to\n${pairs.join('\n')}\n`);
+  const [one, other] = [optionsFor(folder.next()), optionsFor(folder.next())];
+  const [inThread, inPlace] = [await beside({ kind: 'file', path }, one), await prepare({ kind: 'file', path }, other)];
+  expect(inPlace.plan!.everyAccount).toBeGreaterThan(inPlace.chunks);
+  expect({ ...inThread, dir: '' }).toEqual({ ...inPlace, dir: '' });
+  expect(await readChunks(one.dir)).toEqual(await readChunks(other.dir));
 });
 
 it('places are ordered by their bytes as lines are by number, and give the line back', () => {

@@ -440,3 +440,41 @@ test('a Redis that is full: the producer waits, and goes on when there is room',
   stop.abort();
   await running;
 });
+
+test('interrupted while Redis refuses to give the handover up: nobody says that nothing was accepted', async () => {
+  const abort = new AbortController();
+  const home = newHome();
+  const deaf: Handovers = { ...handovers, abandon: () => Promise.reject(new Error('MISCONF no writes')) };
+  const made = submitRows({ signal: abort.signal, handovers: deaf });
+  const id = await theHandover();
+  abort.abort();
+  await expect(made).rejects.toThrow(/it cannot be told whether a worker has made a job of the rows/);
+  await expect(made).rejects.toThrow(HandoverFailed);
+  expect(await handovers.abandon(id)).toBeNull();
+  expect(readdirSync(join(home, 'jobs'))).toEqual([]);
+});
+
+test('a piece that Redis refuses for good ends the handover with its words; nothing was accepted', async () => {
+  const running = runAdopter(worker(newHome()), stop.signal);
+  const refusing: Handovers = {
+    ...handovers,
+    handOver: () => server.redis.eval("return redis.error_reply('MISCONF disk error')", 0) as Promise<never>,
+  };
+  const made = submitRows({ handovers: refusing });
+  await expect(made).rejects.toThrow(/^Redis refused a piece of the spool: MISCONF disk error.*Nothing was accepted/);
+  await expect(made).rejects.toThrow(HandoverFailed);
+  expect([await handoverKeys(), await ledger.list()]).toEqual([[], []]);
+  stop.abort();
+  await running;
+});
+
+test('rejects go to the worker also where this side throws its own away', async () => {
+  const home = newHome();
+  const running = runAdopter(worker(home), stop.signal);
+  const list = [...rows, { from: 'a', to: 'a' }];
+  const source = { kind: 'rows', rows: list } as const;
+  const { job } = await submitThroughRedis(source, { operation: 'import' }, '/dev/null', producing());
+  expect(readFileSync(join(jobFolder(home, job), 'rejects.jsonl'), 'utf8')).toContain('"reason":"to: same as from"');
+  stop.abort();
+  await running;
+});

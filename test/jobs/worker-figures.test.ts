@@ -18,7 +18,7 @@ const found = () => workersOf(server.redis, KEYS);
 test('a worker tells its roles, CPU and memory until it stops', async () => {
   const stop = new AbortController();
   const telling = tellFigures(
-    { redis: server.redis, keys: KEYS, roles: ['feed', 'call'], inFlight: () => ({ friend_check: 3 }) },
+    { redis: server.redis, keys: KEYS, id: 'a', roles: ['feed', 'call'], inFlight: () => ({ friend_check: 3 }) },
     stop.signal,
   );
   await until(async () => (await found()).length === 1);
@@ -54,9 +54,26 @@ test('one that was killed is not shown for long, and then forgotten by the other
   await server.redis.hset(KEYS.workers, { 'other:1': of(1, 0), 'other:2': of(2, 7), 'other:3': of(3, 61) });
   expect((await found()).map(({ pid }) => pid)).toEqual([1]);
   const stop = new AbortController();
-  const telling = tellFigures({ redis: server.redis, keys: KEYS, roles: ['call'], inFlight: () => ({}) }, stop.signal);
+  const telling = tellFigures(
+    { redis: server.redis, keys: KEYS, id: 'b', roles: ['call'], inFlight: () => ({}) },
+    stop.signal,
+  );
   await until(async () => (await server.redis.hexists(KEYS.workers, 'other:3')) === 0);
   expect(await server.redis.hexists(KEYS.workers, 'other:2')).toBe(1);
   stop.abort();
   await telling;
+});
+
+test('two with one host and process, as containers are, are two', async () => {
+  const stops = [new AbortController(), new AbortController()];
+  const telling = stops.map(({ signal }, n) => {
+    const inFlight = () => ({ friend_check: n + 1 });
+    return tellFigures({ redis: server.redis, keys: KEYS, id: `w${n}`, roles: ['call'], inFlight }, signal);
+  });
+  await until(async () => inFlightOf('friend_check', await found()) === 3);
+  stops[0]!.abort();
+  await telling[0];
+  expect(inFlightOf('friend_check', await found())).toBe(2);
+  stops[1]!.abort();
+  await telling[1];
 });
