@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import { chatClient, firstLookClient } from './chat-client.ts';
 import type { ProbeVerdict } from './chat/probe.ts';
 import {
   type AppConfig,
@@ -14,6 +13,7 @@ import {
 import { type GroupStanding, standingOf } from './domain/backlog.ts';
 import type { JobStatus } from './domain/job.ts';
 import type { OperationName } from './domain/operation.ts';
+import { type Role, ROLES } from './domain/role.ts';
 import type { Prepared } from './intake/prepare.ts';
 import type { Source } from './intake/source.ts';
 import { type Job, JobNotFound, jobOf } from './job.ts';
@@ -27,11 +27,10 @@ import { removeLitter } from './jobs/intake-folder.ts';
 import { keysOf } from './jobs/keys.ts';
 import { createLedger } from './jobs/ledger.ts';
 import { type Outlook, outlookOf } from './jobs/outlook.ts';
-import { probeApi } from './jobs/probe.ts';
 import { finishPruned, isPruned, prune, type PruneAsked, type Pruned, prunedText } from './jobs/prune.ts';
 import { keepLimitsOf } from './jobs/expiry.ts';
 import { type RetryAsked, retryJob } from './jobs/retry.ts';
-import { type Role, ROLES, type Roles, startRoles } from './jobs/roles.ts';
+import type { Roles } from './jobs/roles.ts';
 import { type Submission, submit } from './jobs/submit.ts';
 import { sameRowsHint, type Stranger, strangersIn, strangerText } from './jobs/whereabouts.ts';
 import { type WorkerFigures, workersOf } from './jobs/worker-figures.ts';
@@ -232,28 +231,29 @@ export async function openBefriend(options: OpenOptions = {}): Promise<Befriend>
     },
     limit: (operation, allowed) => allow(operation, allowed, { redis, keys, sdkAppId, tuning }),
     work(roles = ROLES, { only } = {}) {
-      const chat = () => chatClient(chatOf(config), tuning.callTimeoutMs, tuning.concurrency);
+      if (roles.includes('call')) chatOf(config);
       const admin = config.chat?.admin ?? '';
       const expire = (signal: AbortSignal) => prune({ ...keepLimitsOf(tuning), signal }, shared);
-      const started = startRoles({
-        roles,
-        only,
-        sdkAppId,
-        admin,
-        home,
-        redis,
-        address: here.redis,
-        keys,
-        ledger,
-        chat,
-        expire,
-        tuning,
-        log,
-      });
+      const parts = { only, sdkAppId, admin, home, redis, address: here.redis, keys, ledger, expire, tuning, log };
+      const start = async (): Promise<Roles> => {
+        // Loaded on use: queue and client take as long as all else together, and whoever looks at jobs needs neither.
+        const [{ startRoles }, { chatClient }] = await Promise.all([
+          import('./jobs/roles.ts'),
+          import('./chat-client.ts'),
+        ]);
+        const chat = () => chatClient(chatOf(config), tuning.callTimeoutMs, tuning.concurrency);
+        return startRoles({ ...parts, roles, chat });
+      };
+      const starting = start();
+      const started: Roles = { stop: async (graceMs) => (await starting).stop(graceMs) };
       working.push(started);
       return started;
     },
     async tryCredentials(signal) {
+      const [{ firstLookClient }, { probeApi }] = await Promise.all([
+        import('./chat-client.ts'),
+        import('./jobs/probe.ts'),
+      ]);
       const chat = firstLookClient({ ...config, chat: chatOf(config) });
       try {
         const parts = { redis, sdkAppId, tuning, log, chat, admin: chatOf(config).admin, signal };

@@ -1,6 +1,5 @@
 import { Command } from 'commander';
 import { secretsOf } from '../config.ts';
-import { examine } from '../doctor/doctor.ts';
 import { causeOf } from '../doctor/group.ts';
 import { doctorText } from '../doctor/text.ts';
 import { createLog } from '../log.ts';
@@ -20,6 +19,7 @@ export function doctorCommand(exit: (code: number) => void): Command {
 async function runDoctor({ json }: { json?: boolean }): Promise<number> {
   const { signal, release } = onInterrupt();
   try {
+    const { examine } = await import('../doctor/doctor.ts');
     const groups = await examine({
       cwd: process.cwd(),
       env: process.env,

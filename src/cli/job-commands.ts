@@ -1,7 +1,7 @@
 import { Argument, Command } from 'commander';
 import type { Befriend } from '../befriend.ts';
 import type { Job } from '../job.ts';
-import { ROLES } from '../jobs/roles.ts';
+import { ROLES } from '../domain/role.ts';
 import { type JobState, type Priority, TRANSITIONS } from '../domain/job.ts';
 import { OPERATIONS } from '../domain/operation.ts';
 import { ACCOUNT_STATUSES, type AccountStatus, type Outcome, type Status, STATUSES } from '../domain/outcome.ts';

@@ -8,7 +8,7 @@ import { accountsOfSpool } from '../intake/accounts.ts';
 import type { Prepared } from '../intake/prepare.ts';
 import { JobBraked } from '../job.ts';
 import { REJECTS_FILE } from '../jobs/home.ts';
-import { ROLES } from '../jobs/roles.ts';
+import { ROLES } from '../domain/role.ts';
 import type { Submission } from '../jobs/submit.ts';
 import { isBraked } from '../results/report.ts';
 import { type CliContext, EXIT, PreflightRefused } from './context.ts';

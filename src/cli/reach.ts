@@ -1,5 +1,4 @@
 import type { Befriend } from '../befriend.ts';
-import { reachChat } from '../chat-client.ts';
 import { baseUrlOf } from '../chat/regions.ts';
 import type { CallConfig, Endpoint } from '../config.ts';
 import { FRIEND_CALLS_PER_SECOND } from '../domain/frequency.ts';
@@ -23,6 +22,7 @@ export async function reach(
     );
   }
   const where = whereOf(config.chat.endpoint);
+  const { reachChat } = await import('../chat-client.ts');
   await reachChat(config).catch((error: Error) => {
     throw new ApiUnreachable(
       `The Chat API (${where}) cannot be reached: ${error.message}. ${NOTHING} ${wayOut(process.env)}`,

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Command } from 'commander';
-import { type Role, ROLES } from '../jobs/roles.ts';
+import { type Role, ROLES } from '../domain/role.ts';
 import { EXIT, onInterrupt, readContext, UsageError, withBefriend } from './context.ts';
 
 /** `befriend worker`: runs roles until stopped. */

@@ -4,7 +4,6 @@ import { type OperationName, OPERATIONS } from '../domain/operation.ts';
 import { setAllowed } from '../limiter/allowed.ts';
 import { sharesInForce } from '../limiter/in-force.ts';
 import type { Keys } from './keys.ts';
-import { openQueue } from './queue.ts';
 
 /** What an operator allows the calls of an operation, in all processes, until it is changed. Null: no less than there is. */
 export interface Allowance {
@@ -58,6 +57,8 @@ export async function allow(
   const { callsPerSecond, inFlight } = asked;
   if (callsPerSecond !== undefined) await setAllowed(redis, sdkAppId, command, callsPerSecond);
   if (inFlight === undefined) return;
+  // Loaded on use: BullMQ takes longer to load than the rest of this.
+  const { openQueue } = await import('./queue.ts');
   const queue = openQueue(redis, keys, command);
   try {
     // BullMQ counts the chunks that are taken, in the script that takes one.

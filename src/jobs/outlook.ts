@@ -5,7 +5,7 @@ import { type Allowance, allowanceOf } from './allowance.ts';
 import type { Keys } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { type LimitInForce, limitInForce, type LimitParts } from './limit-in-force.ts';
-import { lastDelayMs } from './queue.ts';
+import { lastDelayMs } from './delayed.ts';
 import { quietOf } from './breaker.ts';
 import { tooFastCode, troubleOf } from './trouble.ts';
 

@@ -7,6 +7,7 @@ import { PROBE } from '../chat/probe.ts';
 import { DEFAULT_CURVES } from '../domain/backoff.ts';
 import type { Limits } from '../domain/frequency.ts';
 import { type OperationName, OPERATIONS } from '../domain/operation.ts';
+import type { Role } from '../domain/role.ts';
 import type { Limiter } from '../limiter/limiter.ts';
 import { within } from '../redis/in-time.ts';
 import { tellPresence, tellSilence } from '../redis/presence.ts';
@@ -32,9 +33,6 @@ import { sightsOf } from './sights.ts';
 import { Turns } from './turns.ts';
 import { runWatchdog } from './watchdog.ts';
 import { tellFigures } from './worker-figures.ts';
-
-export type Role = 'feed' | 'call' | 'record';
-export const ROLES: readonly Role[] = ['feed', 'call', 'record'];
 
 /** How befriend behaves; the defaults are right for the service. Units are in the names. */
 export interface Tuning extends Limits, Keep {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { JobStatus } from '../domain/job.ts';
 import { within } from '../redis/in-time.ts';
-import type { Role } from './roles.ts';
+import type { Role } from '../domain/role.ts';
 
 /** A running job as it stands at one look, and what could hold it back for good reasons. */
 export interface Sight {

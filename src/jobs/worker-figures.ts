@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Keys } from './keys.ts';
-import type { Role } from './roles.ts';
+import type { Role } from '../domain/role.ts';
 
 /** What a process says of itself while it has roles. */
 export interface WorkerFigures {
