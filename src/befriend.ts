@@ -235,7 +235,7 @@ export async function openBefriend(options: OpenOptions = {}): Promise<Befriend>
       const admin = config.chat?.admin ?? '';
       const expire = (signal: AbortSignal) => prune({ ...keepLimitsOf(tuning), signal }, shared);
       const parts = { only, sdkAppId, admin, home, redis, address: here.redis, keys, ledger, expire, tuning, log };
-      const start = async (): Promise<Roles> => {
+      const start = async () => {
         // Loaded on use: queue and client take as long as all else together, and whoever looks at jobs needs neither.
         const [{ startRoles }, { chatClient }] = await Promise.all([
           import('./jobs/roles.ts'),
@@ -245,9 +245,12 @@ export async function openBefriend(options: OpenOptions = {}): Promise<Befriend>
         return startRoles({ ...parts, roles, chat });
       };
       const starting = start();
-      const started: Roles = { stop: async (graceMs) => (await starting).stop(graceMs) };
-      working.push(started);
-      return started;
+      const running: Roles = {
+        started: starting.then(() => {}),
+        stop: async (graceMs) => (await starting).stop(graceMs),
+      };
+      working.push(running);
+      return running;
     },
     async tryCredentials(signal) {
       const [{ firstLookClient }, { probeApi }] = await Promise.all([

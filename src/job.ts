@@ -72,7 +72,7 @@ export class JobNotFound extends Error {
 }
 
 /** How often `done` looks at the ledger. */
-const LOOK_MS = 200;
+const LOOK_MS = 50;
 
 export interface JobParts {
   ledger: Ledger;

@@ -25,7 +25,7 @@ export async function runWorker(roles: readonly Role[]): Promise<number> {
   const { signal, release } = onInterrupt();
   try {
     return await withBefriend(context, async (befriend) => {
-      befriend.work(roles);
+      await befriend.work(roles).started;
       context.log.info({ roles }, 'worker started');
       if (!signal.aborted) await once(signal, 'abort');
       context.log.info('worker stopping');

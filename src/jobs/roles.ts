@@ -81,6 +81,8 @@ export interface RolesOptions {
 }
 
 export interface Roles {
+  /** Resolves when they run. */
+  started: Promise<void>;
   /** Stops taking work, gives calls in flight the grace time, then aborts. Never hangs. */
   stop(graceMs?: number): Promise<void>;
 }
@@ -93,7 +95,7 @@ const SLOT_WAIT_MS = 20_000;
 const TWO_WAY_HANDS = 4;
 
 /** Runs the given roles in this process until stopped. */
-export function startRoles(options: RolesOptions): Roles {
+export function startRoles(options: RolesOptions): Omit<Roles, 'started'> {
   const { roles, redis, keys, log } = options;
   const only = options.only?.id;
   const operations = options.only ? [OPERATIONS[options.only.operation]] : Object.values(OPERATIONS);
