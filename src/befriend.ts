@@ -246,7 +246,7 @@ export async function openBefriend(options: OpenOptions = {}): Promise<Befriend>
       };
       const starting = start();
       const running: Roles = {
-        started: starting.then(() => {}),
+        started: starting,
         stop: async (graceMs) => (await starting).stop(graceMs),
       };
       working.push(running);

@@ -3,8 +3,9 @@
 //
 //   npm run bench:intake -- [--rows 1000000,10000000] [--folder FOLDER] [--quick] [--write]
 //
-// The files' bad lines must be rejected by their very numbers, else the bench fails. The file is generated in FOLDER (default: the system's for temporary files) and removed; it takes 24 bytes a row, and the
-// work four times that, seven for a planned check. Two minutes at 10 M rows, 20 at 100 M.
+// The files' bad lines must be rejected by their very numbers, else the bench fails. The file is generated in FOLDER
+// (default: the system's for temporary files) and removed; it takes 24 bytes a row, and the work three times that, four for
+// a planned check. A minute at 10 M rows, ten at 100 M.
 import { spawnSync } from 'node:child_process';
 import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
 import { once } from 'node:events';

@@ -77,6 +77,8 @@ export async function readSorted(
   }
 }
 
+const NOTHING: ReturnType<typeof extraOf> = { fields: null };
+
 /** Takes whole lines `from TAB to TAB place TAB fields`; returns what is left. */
 function takeLines(text: string, take: TakesRow): string {
   let at = 0;
@@ -86,7 +88,7 @@ function takeLines(text: string, take: TakesRow): string {
     const toAt = text.indexOf('\t', at) + 1;
     const lineAt = text.indexOf('\t', toAt) + 1;
     const fieldsAt = text.indexOf('\t', lineAt) + 1;
-    const { fields, rows } = extraOf(text.slice(fieldsAt, end));
+    const { fields, rows } = fieldsAt === end ? NOTHING : extraOf(text.slice(fieldsAt, end));
     take(
       lineOf(text.slice(lineAt, fieldsAt - 1)),
       text.slice(at, toAt - 1),

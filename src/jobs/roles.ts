@@ -82,7 +82,7 @@ export interface RolesOptions {
 
 export interface Roles {
   /** Resolves when they run. */
-  started: Promise<void>;
+  started: Promise<unknown>;
   /** Stops taking work, gives calls in flight the grace time, then aborts. Never hangs. */
   stop(graceMs?: number): Promise<void>;
 }
