@@ -1,3 +1,4 @@
+import type { AppendFile } from './append-file.ts';
 import { excerpt } from './excerpt.ts';
 import { Partitions } from './partitions.ts';
 import { Places } from './places.ts';
@@ -29,8 +30,9 @@ export interface RejectSummary {
 /** Text of the row a reject carries, in bytes of UTF-8. */
 const MAX_TEXT = 1024;
 const EXAMPLES = 3;
-/** Rejects of so many lines in turn are sorted together. */
-const LINES = 2 ** 22;
+/** A partition ends after so many lines, or where it has so many bytes before them: rejects may carry a kibibyte each. */
+const LINES = 2 ** 20;
+const BYTES = 128e6;
 
 /**
  * The rejects: every one a line of the rejects file, and counted by reason. Invalid rows turn up in the order of their
@@ -42,6 +44,9 @@ export class Rejects {
   /** Of the lines that rejects are told by. */
   readonly places = new Places();
   readonly #partitions: Partitions;
+  /** The first line of each partition. */
+  readonly #starts = [0];
+  #highest = 0;
   readonly #kinds = new Map<string, Kind>();
 
   private constructor(partitions: Partitions) {
@@ -59,8 +64,7 @@ export class Rejects {
     const text = typeof row === 'string' ? row : cut(row);
     this.#count(generalise(reason), number, text);
     const reject = { ...(name !== null && { file: name }), line, reason, row: text };
-    const file = this.#partitions.file(Math.floor(number / LINES));
-    file.text(`${placeOf(number)}\t${JSON.stringify(reject)}\n`);
+    this.#fileOf(number).text(`${placeOf(number)}\t${JSON.stringify(reject)}\n`);
   }
 
   /**
@@ -94,6 +98,16 @@ export class Rejects {
 
   async close(): Promise<void> {
     await this.#partitions.close();
+  }
+
+  #fileOf(number: number): AppendFile {
+    const starts = this.#starts;
+    while (number - (starts.at(-1) as number) >= LINES) starts.push((starts.at(-1) as number) + LINES);
+    const isFull = this.#partitions.file(starts.length - 1).length > BYTES;
+    // What is there already stays before it.
+    if (isFull && number > this.#highest) starts.push(number);
+    this.#highest = Math.max(this.#highest, number);
+    return this.#partitions.file(starts.findLastIndex((start) => start <= number));
   }
 
   /** Duplicates come in the order of the sort, so that a later one may have an earlier line. */

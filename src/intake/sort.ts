@@ -1,9 +1,9 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DuckDBConnection } from '@duckdb/node-api';
 import { PRIVATE_FOLDER } from '../private.ts';
 import { type EngineOptions, quoted, quotedInput, withEngine } from './engine.ts';
 import { filesIn, nameOf } from './partitions.ts';
+import { type Order, sortLong } from './sort-long.ts';
 import { STAGE_MAX_ROW } from './stage.ts';
 
 export interface SortOptions extends EngineOptions {
@@ -20,8 +20,9 @@ function linesOf(inputs: readonly string[]): string {
   return `read_csv(${listOf(inputs)}, columns={'text': 'VARCHAR'}, delim='\x01', max_line_size=${STAGE_MAX_ROW}, ${PLAIN})`;
 }
 
-function linesByTheirBytes(inputs: readonly string[], output: string): string {
-  return `COPY (SELECT text FROM ${linesOf(inputs)} ORDER BY text) TO ${quoted(output)} (DELIMITER '\x01', ${PLAIN_OUT})`;
+function linesByTheirBytes(inputs: readonly string[], output: string, keepsKey = true): string {
+  const text = keepsKey ? 'text' : 'substr(text, instr(text, chr(9)) + 1)';
+  return `COPY (SELECT ${text} FROM ${linesOf(inputs)} ORDER BY text) TO ${quoted(output)} (DELIMITER '\x01', ${PLAIN_OUT})`;
 }
 
 /**
@@ -29,16 +30,12 @@ function linesByTheirBytes(inputs: readonly string[], output: string): string {
  * from stand in one file; the files of `output` are to be read in the order of their names.
  */
 export async function sortRows(input: string, output: string, options: SortOptions): Promise<void> {
-  await sortPartitions(input, output, linesByTheirBytes, options);
+  await sortPartitions(input, output, { keyTabs: 3, keepsKey: true }, options);
 }
 
-/** Sorts what `Rejects` wrote by place, and leaves the places away. JSON holds no tab. Files as of `sortRows`. */
+/** Sorts what `Rejects` wrote by place, and leaves the places away. Files as of `sortRows`. */
 export async function sortRejects(input: string, output: string, options: SortOptions): Promise<void> {
-  const columns = `{'place': 'VARCHAR', 'json': 'VARCHAR'}`;
-  const byPlace = (inputs: readonly string[], file: string) =>
-    `COPY (SELECT json FROM read_csv(${listOf(inputs)}, columns=${columns}, delim='\t', max_line_size=${STAGE_MAX_ROW}, ${PLAIN})
-      ORDER BY place) TO ${quoted(file)} (DELIMITER '\x01', ${PLAIN_OUT})`;
-  await sortPartitions(input, output, byPlace, options);
+  await sortPartitions(input, output, { keyTabs: 1, keepsKey: false }, options);
 }
 
 /** Sorts the lines of a file by their bytes. */
@@ -59,21 +56,31 @@ export async function sortMentions(input: string, output: string, options: SortO
 const GROUP_BYTES = 128e6;
 
 /** Sorts the files of `input`, some at a time, into those of `output`. Each is removed once it is sorted. */
-async function sortPartitions(
-  input: string,
-  output: string,
-  sqlOf: (inputs: readonly string[], output: string) => string,
-  options: SortOptions,
-): Promise<void> {
+async function sortPartitions(input: string, output: string, order: Order, options: SortOptions): Promise<void> {
+  const { groupBytes = GROUP_BYTES, signal } = options;
   await mkdir(output, { mode: PRIVATE_FOLDER });
-  await withEngine(options, async (connection: DuckDBConnection) => {
-    for (const [n, group] of (await groupsIn(input, options.groupBytes ?? GROUP_BYTES)).entries()) {
-      options.signal?.throwIfAborted();
-      await connection.run(sqlOf(group, join(output, nameOf(n))));
+  await withEngine(options, async (connection) => {
+    const sortShort = async (from: string, to: string) => void (await connection.run(linesByTheirBytes([from], to)));
+    let areLong = false;
+    for (const [n, group] of (await groupsIn(input, groupBytes)).entries()) {
+      const sorted = join(output, nameOf(n));
+      areLong ||= !(await fits(connection.run(linesByTheirBytes(group, sorted, order.keepsKey))));
+      if (areLong) await sortLong(group, sorted, order, sortShort, signal);
       for (const file of group) await rm(file);
     }
   });
   await rm(input, { recursive: true });
+}
+
+/** False where the memory limit is too low for it: lines of some hundred bytes. */
+async function fits(sorting: Promise<unknown>): Promise<boolean> {
+  try {
+    await sorting;
+    return true;
+  } catch (error) {
+    if (/out of memory/i.test((error as Error).message)) return false;
+    throw error;
+  }
 }
 
 async function groupsIn(folder: string, groupBytes: number): Promise<string[][]> {

@@ -104,3 +104,25 @@ it('rows of one account are staged in one file, from bytes and from text alike',
     { numRuns: 30 },
   );
 });
+
+it('rows and rejects that are too long for the memory of the sort come out as they do of a larger one', async () => {
+  const random = seededRandom(2);
+  const id = () => `用${Math.floor(15_000 * random())}`;
+  const rows = Array.from({ length: 20_000 }, (_, n) => {
+    const words = `${n}-${'é'.repeat(Math.floor(200 * random()))}`;
+    const bad = n % 2 === 0 ? 'x'.repeat(1000) : undefined;
+    return JSON.stringify({ from: id(), to: id(), custom: { A: words, B: words, C: words }, remark: bad });
+  });
+  const path = `${folder.next()}.jsonl`;
+  writeFileSync(path, rows.join('\n'));
+  const [small, large] = [
+    { ...optionsFor(folder.next(), { operation: 'import', looseIds: true }), memoryLimit: '12MB', groupBytes: 20e6 },
+    { ...optionsFor(folder.next(), { operation: 'import', looseIds: true }), memoryLimit: '400MB', groupBytes: 20e6 },
+  ];
+  const [one, other] = [await prepare({ kind: 'file', path }, small), await prepare({ kind: 'file', path }, large)];
+  expect({ ...one, dir: '' }).toEqual({ ...other, dir: '' });
+  expect(one.totals.invalid).toBeGreaterThan(4000);
+  expect(await readChunks(small.dir)).toEqual(await readChunks(large.dir));
+  const rejectsOf = ({ rejectsPath }: { rejectsPath: string }) => readFileSync(rejectsPath, 'utf8');
+  expect(rejectsOf(small)).toBe(rejectsOf(large));
+});
