@@ -115,7 +115,10 @@ export function jobOf(id: string, { ledger, home, notFound }: JobParts): Job {
   const over = async () => !isMoving(await status());
   const mustBeHere = async () => {
     if ((await existing(jobFolder(home, id))) !== undefined) return;
-    throw new JobElsewhere(`The results of job ${id} are in the home it was submitted from, not in ${home}.`);
+    throw new JobElsewhere(
+      `The results of job ${id} are in the home it was submitted from, not in ${home}; of rows that came through Redis, in ` +
+        'that of the worker that took them. Run this with BEFRIEND_HOME set to it, where it is.',
+    );
   };
   return {
     id,

@@ -107,13 +107,14 @@ async function status(id: string, { watch: follow, json, expect }: StatusFlags):
       stream.write(`${JSON.stringify({ ...report, ...rate })}\n`);
     } else {
       const called = { expected: expect };
-      stream.write(
-        reportText(report, { tuning, stream, called, rate: [...rateLines(now, outlook), ...workers.map(workerLine)] }),
-      );
+      const about = workers.length === 0 && now.state === 'running' ? [NO_WORKER] : workers.map(workerLine);
+      stream.write(reportText(report, { tuning, stream, called, rate: [...rateLines(now, outlook), ...about] }));
     }
     return follow ? exitCodeOf(report, false) : EXIT.ok;
   });
 }
+
+const NO_WORKER = '  worker   none works now: its command, run again, goes on with it, and so does befriend worker';
 
 /** Which process has which roles, and what it takes. */
 function workerLine({ host, pid, roles, cores, rssBytes, inFlight }: WorkerFigures): string {

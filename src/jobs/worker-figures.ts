@@ -36,7 +36,7 @@ interface FiguresParts {
 }
 
 /**
- * Says the figures of this process every two seconds, until the signal. They are not worth an error: of a Redis that is away,
+ * Says the figures of this process at once and every two seconds, until the signal. They are not worth an error: of a Redis that is away,
  * or refuses, others tell. Who is silent for a minute is forgotten.
  */
 export async function tellFigures(
@@ -44,21 +44,21 @@ export async function tellFigures(
   signal: AbortSignal,
 ): Promise<void> {
   const host = hostname();
-  let cpu = process.cpuUsage();
-  let since = performance.now();
+  // At first those of the whole process until now.
+  let cpu = { user: 0, system: 0 };
+  let since = 0;
   const say = async (): Promise<void> => {
-    const { user, system } = process.cpuUsage(cpu);
-    const cores = (user + system) / 1000 / (performance.now() - since);
-    cpu = process.cpuUsage();
-    since = performance.now();
+    const [used, now] = [process.cpuUsage(), performance.now()];
+    const cores = (used.user + used.system - cpu.user - cpu.system) / 1000 / (now - since);
+    [cpu, since] = [used, now];
     const figures = { host, pid: process.pid, roles, cores: Math.round(1000 * cores) / 1000, inFlight: inFlight() };
     const said: Said = { ...figures, rssBytes: process.memoryUsage.rss(), at: await redisMs(redis) };
     await redis.hset(keys.workers, id, JSON.stringify(said));
     await forgetGone(redis, keys, said.at);
   };
   while (!signal.aborted) {
+    await say().catch(ignore);
     await sleep(EVERY_MS, undefined, { signal }).catch(ignore);
-    if (!signal.aborted) await say().catch(ignore);
   }
   if (redis.status === 'ready') await redis.hdel(keys.workers, id).catch(ignore);
 }

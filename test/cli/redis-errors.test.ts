@@ -224,6 +224,7 @@ describe('two homes, two Redis', () => {
     const { code, stdout } = await mine.run('import', mine.csv('rows.csv', ROWS), '--detach');
     expect(code).toBe(0);
     const job = stdout.trim();
+    expect((await mine.run('status', job)).stdout).toContain('  worker   none works now: ');
     const again = await other.run('import', other.csv('rows.csv', ROWS), '--detach');
     expect(again.code).toBe(2);
     expect(again.stderr).toMatch(new RegExp(`Job ${job} has these rows already.*Set BEFRIEND_HOME.*--new`));
