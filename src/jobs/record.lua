@@ -68,10 +68,13 @@ for n, account in ipairs(locks) do
   end
 end
 if ARGV[10] == '1' then
+  -- Made as long as it will be: one that grows takes up to twice the memory.
+  if redis.call('HINCRBY', KEYS[1], 'closed', 1) == 1 then
+    redis.call('SETBIT', KEYS[4], redis.call('HGET', KEYS[1], 'chunks') - 1, 0)
+  end
   redis.call('SETBIT', KEYS[4], ARGV[1], 1)
   redis.call('SREM', KEYS[3], ARGV[1])
   redis.call('DEL', KEYS[2])
-  redis.call('HINCRBY', KEYS[1], 'closed', 1)
   redis.call('HINCRBY', KEYS[1], 'openBytes', -#chunk[3])
 else
   redis.call('HSET', KEYS[2], 'items', ARGV[8], 'notes', ARGV[9], 'recorded', ARGV[2])

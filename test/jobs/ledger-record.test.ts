@@ -40,6 +40,14 @@ test('a record that closes: entry, counts, bit, bytes and locks, all at once', a
   expect(await ledger.lastEntry(id)).toBe(entry?.[0]);
 });
 
+test('the bits of closed chunks take their place with the first of them, and no more than one a chunk', async () => {
+  const { id } = await openJob(ledger, [fedChunk(chunkOf('a', 'b', 'c'))], { chunks: 10_000 });
+  const { epoch } = await claimed(ledger, id);
+  await ledger.record(id, 0, recordOf(epoch));
+  expect(await server.redis.strlen(KEYS.closed(id))).toBe(10_000 / 8);
+  expect(await server.redis.bitcount(KEYS.closed(id))).toBe(1);
+});
+
 test('a record with open items: they and their notes are kept for the next claim, the chunk stays open', async () => {
   const { id } = await job();
   const { epoch } = await claimed(ledger, id);
