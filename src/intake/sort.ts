@@ -63,6 +63,8 @@ async function sortPartitions(input: string, output: string, order: Order, optio
     const sortShort = async (from: string, to: string) => void (await connection.run(linesByTheirBytes([from], to)));
     let areLong = false;
     for (const [n, group] of (await groupsIn(input, groupBytes)).entries()) {
+      // Between two statements there is nothing to interrupt.
+      signal?.throwIfAborted();
       const sorted = join(output, nameOf(n));
       areLong ||= !(await fits(connection.run(linesByTheirBytes(group, sorted, order.keepsKey))));
       if (areLong) await sortLong(group, sorted, order, sortShort, signal);
