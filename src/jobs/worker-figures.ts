@@ -36,8 +36,8 @@ interface FiguresParts {
 }
 
 /**
- * Says the figures of this process at once and every two seconds, until the signal. They are not worth an error: of a Redis that is away,
- * or refuses, others tell. Who is silent for a minute is forgotten.
+ * Says the figures of this process at once and every two seconds, until the signal. They are not worth an error: of a
+ * Redis that is away, or refuses, others tell. Who is silent for a minute is forgotten.
  */
 export async function tellFigures(
   { redis, keys, id, roles, inFlight }: Pick<WorkerFigures, 'roles'> & FiguresParts,

@@ -91,10 +91,10 @@ test('any body: no throw, a verdict for each item, and none is ok without its ow
         expect(answeredZero(asked, account, text)).toBe(true);
       });
     }),
-    { numRuns: 12_000 },
+    { numRuns: 36_000 },
   );
   // The property would hold for a classifier that believes nothing.
-  for (const name of OPERATION_NAMES) expect([name, oks[name]]).toEqual([name, expect.toSatisfy((n) => n > 50)]);
+  for (const name of OPERATION_NAMES) expect([name, oks[name]]).toEqual([name, expect.toSatisfy((n) => n > 200)]);
 });
 
 test('any error: no throw, and every item carries it', () => {

@@ -14,7 +14,7 @@ import { IntakeError } from '../../src/intake/error.ts';
 import type { Format, Source } from '../../src/intake/source.ts';
 import { makeFolder, type Reject, type Taken, take } from './support.ts';
 
-const RUNS = Number(process.env.FUZZ_RUNS ?? 100);
+const RUNS = Number(process.env.FUZZ_RUNS ?? 200);
 const TIMEOUT = Math.max(60_000, RUNS * 400);
 
 const folder = makeFolder();
